@@ -1,0 +1,118 @@
+use super::*;
+use crate::Timestamp;
+
+const NOW: Instant = Instant::from_micros(1_000_000);
+
+fn held(task: u8, lease: u64) -> Held {
+    let task = TaskId::new(Timestamp::from_unix_millis(1), [task; 10]);
+    Held { task, lease: Lease::new(lease) }
+}
+
+fn caller(store: u8, epoch: u64) -> Caller {
+    Caller { store: StoreId::from_bytes([store; 16]), epoch: Epoch::new(epoch) }
+}
+
+fn table() -> ExecutionTable {
+    let bounds = Bounds { slots: 2, max_held: 2, max_held_bytes: 100, ..Bounds::default() };
+    let mut table = ExecutionTable::new(bounds);
+    table.adopt(caller(1, 1), NOW).unwrap();
+    table
+}
+
+fn start(table: &mut ExecutionTable, wanted: Held) -> Result<Admitted, Refused> {
+    table.process(caller(1, 1), wanted, false, NOW)
+}
+
+const START: Result<Admitted, Refused> = Ok(Admitted::Start { abort: None });
+
+#[test]
+fn a_lease_runs_once_and_every_later_request_attaches() {
+    let mut table = table();
+    assert_eq!(start(&mut table, held(1, 5)), START);
+    assert_eq!(start(&mut table, held(1, 5)), Ok(Admitted::Attach));
+    assert!(table.finish(held(1, 5), 10, NOW));
+    assert_eq!(start(&mut table, held(1, 5)), Ok(Admitted::Attach));
+    assert_eq!(table.settle(caller(1, 1), held(1, 5), NOW), Ok(Freed::Outcome));
+    assert_eq!(start(&mut table, held(1, 5)), Err(Refused::Ended));
+}
+
+#[test]
+fn a_higher_lease_aborts_the_lower_one_and_the_lower_never_returns() {
+    let mut table = table();
+    start(&mut table, held(1, 5)).unwrap();
+    let abort = Some(Lease::new(5));
+    assert_eq!(start(&mut table, held(1, 6)), Ok(Admitted::Start { abort }));
+    assert!(!table.finish(held(1, 5), 10, NOW));
+    assert_eq!(start(&mut table, held(1, 5)), Err(Refused::Ended));
+    assert_eq!(table.running(), 1);
+}
+
+#[test]
+fn attaching_never_starts_and_what_was_denied_never_runs_later() {
+    let mut table = table();
+    let denied = table.process(caller(1, 1), held(1, 5), true, NOW);
+    assert_eq!(denied, Err(Refused::NotHeld));
+    assert_eq!(start(&mut table, held(1, 5)), Err(Refused::Ended));
+    assert_eq!(start(&mut table, held(1, 6)), START);
+}
+
+#[test]
+fn a_cancel_that_overtakes_its_request_leaves_a_tombstone() {
+    let mut table = table();
+    assert_eq!(table.settle(caller(1, 1), held(1, 5), NOW), Ok(Freed::Nothing));
+    assert_eq!(start(&mut table, held(1, 5)), Err(Refused::Ended));
+}
+
+#[test]
+fn after_an_adoption_a_dead_supervisors_request_starts_nothing() {
+    let mut table = table();
+    assert_eq!(table.adopt(caller(1, 2), NOW), Ok(vec![]));
+    assert_eq!(start(&mut table, held(1, 5)), Err(Refused::NotServed));
+    assert_eq!(table.adopt(caller(1, 1), NOW), Err(Refused::NotServed));
+}
+
+#[test]
+fn another_store_sees_settles_and_drops_nothing_and_the_right_one_gets_it_back() {
+    let mut table = table();
+    start(&mut table, held(1, 5)).unwrap();
+    table.finish(held(1, 5), 10, NOW);
+    assert_eq!(table.adopt(caller(2, 9), NOW), Ok(vec![]));
+    assert_eq!(table.foreign(), 1);
+    assert_eq!(table.settle(caller(2, 9), held(1, 5), NOW), Ok(Freed::Nothing));
+    assert_eq!(table.adopt(caller(1, 2), NOW), Ok(vec![held(1, 5)]));
+}
+
+#[test]
+fn slots_and_the_outbox_are_bounded_and_nothing_held_is_evicted() {
+    let mut table = table();
+    for task in 1..=2 {
+        start(&mut table, held(task, 1)).unwrap();
+    }
+    assert_eq!(start(&mut table, held(3, 1)), Err(Refused::NoSlot));
+    for task in 1..=2 {
+        table.finish(held(task, 1), 10, NOW);
+    }
+    assert_eq!(start(&mut table, held(3, 1)), Err(Refused::OutboxFull));
+    assert_eq!(table.held(), 2);
+}
+
+#[test]
+fn an_outcome_is_held_for_an_hour_after_the_last_word_of_a_supervisor() {
+    let mut table = table();
+    start(&mut table, held(1, 5)).unwrap();
+    table.finish(held(1, 5), 10, NOW);
+    let later = NOW + Duration::from_secs(3_000);
+    table.check(caller(1, 1), later).unwrap();
+    assert_eq!(table.expire(NOW + Duration::from_secs(4_000)), 0);
+    assert_eq!(table.expire(later + Duration::from_secs(3_600)), 1);
+    assert_eq!(table.held(), 0);
+}
+
+#[test]
+fn draining_refuses_new_work_and_still_attaches() {
+    let mut table = table();
+    start(&mut table, held(1, 5)).unwrap();
+    table.drain();
+    assert_eq!(start(&mut table, held(2, 5)), Err(Refused::Draining));
+    assert_eq!(start(&mut table, held(1, 5)), Ok(Admitted::Attach));
+}

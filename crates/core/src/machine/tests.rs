@@ -1,0 +1,211 @@
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    BootId, TaskId,
+    outcome::{Call, Payload},
+    task::{Content, TaskSpec, Work},
+};
+
+const EPOCH: Epoch = Epoch::new(7);
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_unix_millis(1_000_000 + seconds * 1_000)
+}
+
+fn holder(n: u8) -> Holder {
+    Holder {
+        boot_id: BootId::from_bytes([n; 16]),
+        name: format!("worker-{n}"),
+        address: "127.0.0.1:1".into(),
+    }
+}
+
+fn queued() -> TaskRecord {
+    let work = Work::Content(Content { text: "hi".into(), ..Content::default() });
+    TaskSpec::new(work).record(TaskId::new(at(0), [1; 10]), at(0))
+}
+
+fn step(task: &mut TaskRecord, event: Event, now: Timestamp) -> Result<Change, Refusal> {
+    apply(task, &event, now, Jitter::new(1.0))
+}
+
+fn running() -> TaskRecord {
+    let mut task = queued();
+    step(&mut task, Event::Claim { holder: holder(1), epoch: EPOCH }, at(0)).unwrap();
+    task
+}
+
+fn ended(lease: Lease, end: End, delivery: Delivery) -> Event {
+    Event::Ended { lease, outcome: Outcome { end, call: Call::new(delivery) } }
+}
+
+fn completed(lease: Lease) -> Event {
+    ended(lease, End::Completed(Payload::Text("ok".into())), Delivery::Answered)
+}
+
+fn failed(lease: Lease, kind: FailureKind) -> Event {
+    let failure = Failure { kind, message: String::new(), retry_after: None };
+    ended(lease, End::Failed(failure), Delivery::Answered)
+}
+
+#[test]
+fn a_claim_raises_the_lease_and_an_outcome_under_it_ends_the_task() {
+    let mut task = running();
+    assert_eq!(task.state, TaskState::Running);
+    let lease = task.lease;
+    let change = step(&mut task, completed(lease), at(1)).unwrap();
+    assert_eq!(task.state, TaskState::Completed);
+    assert_eq!(change.ended.unwrap().end, LeaseEnd::Completed);
+    assert!(!change.ended.unwrap().possibly_paid);
+}
+
+#[test]
+fn terminal_states_never_change() {
+    let mut task = running();
+    let lease = task.lease;
+    step(&mut task, Event::Cancel, at(1)).unwrap();
+    let before = task.clone();
+    for event in [
+        completed(lease),
+        Event::Cancel,
+        Event::Lost { lease },
+        Event::Adopt { lease: Lease::new(u64::MAX), holder: holder(2) },
+        Event::Claim { holder: holder(2), epoch: EPOCH },
+    ] {
+        let refusal = step(&mut task, event, at(2));
+        assert_eq!(refusal, Err(Refusal::Terminal(TaskState::Cancelled)));
+    }
+    assert_eq!(task, before);
+}
+
+#[test]
+fn a_stale_outcome_changes_nothing() {
+    let mut task = running();
+    let old = task.lease;
+    step(&mut task, Event::Lost { lease: old }, at(1)).unwrap();
+    step(&mut task, Event::Claim { holder: holder(2), epoch: EPOCH }, at(1)).unwrap();
+    assert!(task.lease > old);
+    assert_eq!(step(&mut task, completed(old), at(2)), Err(Refusal::Stale));
+    assert_eq!(task.state, TaskState::Running);
+}
+
+#[test]
+fn until_the_next_claim_a_lost_lease_still_delivers_a_good_outcome_but_no_bad_one() {
+    let mut task = running();
+    let lease = task.lease;
+    step(&mut task, Event::Lost { lease }, at(1)).unwrap();
+    let late_failure = failed(lease, FailureKind::InvalidRequest);
+    assert_eq!(step(&mut task, late_failure, at(1)), Err(Refusal::Stale));
+    step(&mut task, completed(lease), at(2)).unwrap();
+    assert_eq!(task.state, TaskState::Completed);
+}
+
+#[test]
+fn a_lost_execution_that_is_still_held_goes_on_under_its_lease() {
+    let mut task = running();
+    let lease = task.lease;
+    step(&mut task, Event::Lost { lease }, at(1)).unwrap();
+    step(&mut task, Event::Adopt { lease, holder: holder(1) }, at(2)).unwrap();
+    assert_eq!((task.state, task.lease), (TaskState::Running, lease));
+}
+
+#[test]
+fn a_higher_reported_lease_on_an_open_task_is_adopted_and_a_lower_one_is_stale() {
+    let mut task = running();
+    let (lower, higher) = (task.lease, task.lease.next(EPOCH));
+    step(&mut task, Event::Adopt { lease: higher, holder: holder(2) }, at(1)).unwrap();
+    assert_eq!(task.lease, higher);
+    let refused = step(&mut task, Event::Adopt { lease: lower, holder: holder(1) }, at(1));
+    assert_eq!(refused, Err(Refusal::Stale));
+}
+
+#[test]
+fn attempts_end_by_the_retry_policy() {
+    let mut task = queued();
+    for attempt in 1..=3 {
+        let now = at(attempt * 100);
+        step(&mut task, Event::Claim { holder: holder(1), epoch: EPOCH }, now).unwrap();
+        let lease = task.lease;
+        step(&mut task, failed(lease, FailureKind::ApiError), now).unwrap();
+    }
+    assert_eq!((task.state, task.counters.attempts), (TaskState::Failed, 3));
+    assert_eq!(task.kind, Some(FailureKind::ApiError));
+}
+
+#[test]
+fn a_backoff_is_waited_out_before_the_next_claim() {
+    let mut task = running();
+    let lease = task.lease;
+    step(&mut task, failed(lease, FailureKind::ApiError), at(10)).unwrap();
+    assert_eq!(task.not_before, Some(at(11)));
+    let claim = || Event::Claim { holder: holder(1), epoch: EPOCH };
+    assert_eq!(step(&mut task, claim(), at(10)), Err(Refusal::NotReady));
+    step(&mut task, claim(), at(11)).unwrap();
+}
+
+#[test]
+fn throttles_cost_no_attempt_and_honour_retry_after() {
+    let mut task = running();
+    let failure = Failure {
+        kind: FailureKind::RateLimited,
+        message: String::new(),
+        retry_after: Some(Duration::from_secs(30)),
+    };
+    let event = ended(task.lease, End::Failed(failure), Delivery::Answered);
+    let change = step(&mut task, event, at(0)).unwrap();
+    assert_eq!((task.counters.attempts, task.counters.throttles), (0, 1));
+    assert!(task.not_before >= Some(at(30)));
+    assert!(!change.ended.unwrap().possibly_paid);
+}
+
+#[test]
+fn five_losses_end_a_poison_task_and_it_runs_alone_from_the_second_on() {
+    let mut task = queued();
+    for loss in 1..=5_u32 {
+        let now = at(u64::from(loss) * 100);
+        assert_eq!(task.runs_alone(), loss > 2);
+        step(&mut task, Event::Claim { holder: holder(1), epoch: EPOCH }, now).unwrap();
+        let lease = task.lease;
+        let change = step(&mut task, Event::Lost { lease }, now).unwrap();
+        assert!(change.ended.unwrap().possibly_paid);
+    }
+    assert_eq!((task.state, task.kind), (TaskState::Failed, Some(FailureKind::WorkerLost)));
+}
+
+#[test]
+fn hand_backs_cost_nothing_but_a_loop_of_them_ends() {
+    let mut task = queued();
+    let mut rounds = 0;
+    while !task.state.is_terminal() {
+        rounds += 1;
+        step(&mut task, Event::Claim { holder: holder(1), epoch: EPOCH }, at(0)).unwrap();
+        let lease = task.lease;
+        step(&mut task, Event::NotStarted { lease }, at(0)).unwrap();
+    }
+    assert_eq!(rounds, limits::MAX_REQUEUES);
+    assert_eq!(task.kind, Some(FailureKind::Internal));
+    assert_eq!(task.counters.attempts, 0);
+}
+
+#[test]
+fn the_deadline_ends_queued_and_running_tasks_and_forbids_claims() {
+    let past = at(25 * 3_600);
+    for mut task in [queued(), running()] {
+        assert_eq!(step(&mut task, Event::Expire, at(5)), Err(Refusal::NotReady));
+        let claim = Event::Claim { holder: holder(1), epoch: EPOCH };
+        assert_eq!(step(&mut task, claim, past), Err(Refusal::NotReady));
+        step(&mut task, Event::Expire, past).unwrap();
+        assert_eq!(task.kind, Some(FailureKind::DeadlineExceeded));
+    }
+}
+
+#[test]
+fn an_outcome_that_is_reported_again_after_a_restart_counts_once() {
+    let mut task = running();
+    let lease = task.lease;
+    step(&mut task, failed(lease, FailureKind::ApiError), at(0)).unwrap();
+    let again = step(&mut task, Event::Adopt { lease, holder: holder(1) }, at(1));
+    assert_eq!(again, Err(Refusal::Stale));
+    assert_eq!(task.counters.attempts, 1);
+}

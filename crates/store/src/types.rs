@@ -1,0 +1,205 @@
+//! What goes into a store and what comes out.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use taskfleet_core::{
+    BootId, Epoch, Lease, StoreId, TaskId, Timestamp,
+    failure::{Delivery, FailureKind},
+    machine::{EndedLease, Event, LeaseEnd},
+    outcome::{Payload, Usage},
+    retry::Jitter,
+    task::{Endpoint, Holder, TaskRecord, TaskSpec, TaskState},
+};
+
+/// Which store this is, and the epoch in which it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Minted with the store.
+    pub store: StoreId,
+    /// Raised each time it is opened.
+    pub epoch: Epoch,
+}
+
+/// How many tasks there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Waiting.
+    pub queued: u64,
+    /// With a worker.
+    pub running: u64,
+    /// Ended well.
+    pub completed: u64,
+    /// Ended badly.
+    pub failed: u64,
+    /// Ended by their client.
+    pub cancelled: u64,
+    /// Bytes of content and bodies of queued tasks.
+    pub queued_bytes: u64,
+}
+
+/// A task to be accepted.
+#[derive(Debug, Clone)]
+pub struct NewTask {
+    /// Its id, should it be new.
+    pub id: TaskId,
+    /// What is asked for.
+    pub spec: Arc<TaskSpec>,
+    /// A digest over all of the spec that decides the call: tells whether an idempotency key
+    /// is used again for the same task.
+    pub digest: [u8; 32],
+    /// A worker with a free slot: the task is claimed for it in the same transaction.
+    pub claim: Option<Holder>,
+}
+
+/// The answer to one accepted task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Submitted {
+    /// It is new.
+    New(TaskRecord),
+    /// An earlier submission with the same idempotency key made it.
+    Existing {
+        /// The first task's id.
+        id: TaskId,
+        /// Its state now.
+        state: TaskState,
+    },
+}
+
+/// An event to be applied to a task.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The task.
+    pub task: TaskId,
+    /// What happened to it.
+    pub event: Event,
+    /// For the backoff that may follow.
+    pub jitter: Jitter,
+}
+
+/// What an event did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The task after it.
+    pub record: TaskRecord,
+    /// The lease that ended with it.
+    pub ended: Option<EndedLease>,
+    /// The number of the outcome, when the task ended with it.
+    pub outcome: Option<u64>,
+}
+
+/// A running task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// The task.
+    pub id: TaskId,
+    /// Its live lease.
+    pub lease: Lease,
+    /// Who has it.
+    pub holder: Holder,
+    /// When it was claimed.
+    pub claimed_at: Timestamp,
+}
+
+/// A task, whole but for its content.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskDetail {
+    /// The hot part.
+    pub record: TaskRecord,
+    /// What its client said about it.
+    pub meta: TaskMeta,
+    /// Every ended lease, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// Set once it has ended.
+    pub result: Option<StoredResult>,
+}
+
+/// What a client said about a task, beyond what decides its way.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TaskMeta {
+    /// Tenants take turns.
+    pub tenant: String,
+    /// Empty: none.
+    pub group: String,
+    /// The client's own id.
+    pub client_ref: Option<String>,
+    /// The task that this one belongs to.
+    pub parent_id: Option<TaskId>,
+    /// The ended task that this one tries again.
+    pub retry_of: Option<TaskId>,
+    /// The endpoint of a request task.
+    pub endpoint: Option<Endpoint>,
+    /// For finding it again.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredResult {
+    /// The answer, or its beginning; none when the task did not complete.
+    pub payload: Option<Payload>,
+    /// The whole size of the answer, in bytes.
+    pub size_bytes: u64,
+    /// What went wrong, for people; empty on completion.
+    pub error: String,
+    /// The provider's HTTP status.
+    pub http_status: Option<u16>,
+    /// The provider's own id of the call.
+    pub provider_request_id: String,
+    /// The model that answered.
+    pub served_model: String,
+    /// What it cost.
+    pub usage: Option<Usage>,
+    /// The model's reason to stop.
+    pub finish_reason: String,
+}
+
+/// An ended lease: one line of a task's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Which.
+    pub lease: Lease,
+    /// The worker's name.
+    pub worker: String,
+    /// The worker's incarnation.
+    pub boot_id: BootId,
+    /// When it was claimed.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// How.
+    pub end: LeaseEnd,
+    /// Why, if it failed.
+    pub kind: Option<FailureKind>,
+    /// How far the call came, where the worker said so.
+    pub delivery: Option<Delivery>,
+    /// The provider's HTTP status.
+    pub http_status: Option<u16>,
+    /// The provider's own id of the call.
+    pub provider_request_id: String,
+    /// What it cost, also when its outcome came too late.
+    pub usage: Option<Usage>,
+    /// The provider may have charged for it though its outcome was not used.
+    pub possibly_paid: bool,
+    /// What went wrong, for people.
+    pub error: String,
+}
+
+/// Which outcomes are wanted; each part that is set must match.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OutcomeFilter {
+    /// Empty: any.
+    pub tenant: String,
+    /// Empty: any.
+    pub group: String,
+    /// All of them.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A page of outcomes.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct OutcomePage {
+    /// In the order in which they ended, each with its number. Without attempts.
+    pub outcomes: Vec<(u64, TaskDetail)>,
+    /// Every outcome up to this number was looked at: where the next page begins.
+    pub seen: u64,
+}
