@@ -3,11 +3,16 @@
 //!
 //! Messages that carry a key, a token, a prompt or a result have a `Debug` that shows
 //! their ids and sizes only.
+//!
+//! Conversions are `From` where every value fits and `TryFrom` with a [`FieldError`] that
+//! names the field where it may not.
 
 #[expect(
     missing_docs,
     unreachable_pub,
+    unused_qualifications,
     clippy::all,
+    clippy::allow_attributes_without_reason,
     clippy::pedantic,
     reason = "generated; the .proto files carry the documentation"
 )]
@@ -22,12 +27,35 @@ mod generated {
     }
 }
 
+mod field;
+mod kind;
+mod outcome;
 mod redacted;
+mod spec;
+mod work;
 
+pub use field::{FieldError, parse_id};
 pub use generated::{taskfleet::v1, worker};
+pub use outcome::{last_response, read_outcome};
+pub use spec::read_spec;
+pub use work::{read_work, write_work};
 
 /// The compiled .proto files, for server reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// The version of the protocol between supervisor and worker that this code speaks.
 pub const PROTOCOL_VERSION: u32 = 1;
+
+/// What our worker can do beyond the published contract, by the names that go into
+/// `RegisterRequest.features` and `TaskRequest.requires`.
+pub mod feature {
+    /// Leases, attaching, and WorkerControl.
+    pub const LEASES: &str = "leases";
+    /// Whole requests to the model API.
+    pub const REQUESTS: &str = "requests";
+    /// Model, instructions and parameters of content tasks.
+    pub const CONTENT_OPTIONS: &str = "content-options";
+
+    /// All of them.
+    pub const ALL: [&str; 3] = [LEASES, REQUESTS, CONTENT_OPTIONS];
+}

@@ -1,1 +1,21 @@
-//! placeholder
+//! The chassis that the services are bolted onto. It knows no domain type.
+//!
+//! - [`Clock`] and [`Entropy`]: time and randomness, injected;
+//! - [`transport`]: listeners, connectors, and links that never reconnect behind one's back;
+//! - [`Tasks`]: background tasks, each with an owner and a word on what its end means;
+//! - [`signals`]: when to stop;
+//! - [`health`], [`telemetry`], [`settings`], [`files`].
+
+mod clock;
+mod entropy;
+pub mod files;
+pub mod health;
+pub mod settings;
+pub mod signals;
+mod tasks;
+pub mod telemetry;
+pub mod transport;
+
+pub use clock::Clock;
+pub use entropy::Entropy;
+pub use tasks::{Finished, Tasks};

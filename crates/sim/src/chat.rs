@@ -132,7 +132,6 @@ fn with_wait(error: ApiError, retry_after: RetryAfter) -> Response {
 
 /// A response that closes the connection instead of being sent.
 fn aborted(error: io::Error) -> Response {
-    Response::new(Body::from_stream(futures::stream::iter([Err::<Bytes, _>(
-        error,
-    )])))
+    let nothing = futures::stream::iter([Err::<Bytes, _>(error)]);
+    Response::new(Body::from_stream(nothing))
 }

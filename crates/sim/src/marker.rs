@@ -8,7 +8,8 @@ pub(crate) use step::{Act, Break, RetryAfter, Step};
 
 const OPEN: &str = "[sim:";
 const MODIFIERS: &str = "deltas=N, delay=MS, latency=MS, bytes=N";
-const MAX_DELTAS: u32 = 1_000_000;
+/// The most deltas in an answer, asked for by a marker or set.
+pub(crate) const MAX_DELTAS: u32 = 1_000_000;
 const MAX_BYTES: u32 = 16 * 1024 * 1024;
 const MAX_MILLIS: u32 = 60 * 60 * 1000;
 

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::ParseIntError;
 use std::time::Duration;
 
+use crate::marker::MAX_DELTAS;
+
 /// How the simulator listens and answers; also the flags of the program.
 ///
 /// The default answers at once and never fails.
@@ -16,8 +18,8 @@ pub struct Settings {
     /// Milliseconds from a request to the first byte of its answer.
     #[arg(long = "latency-ms", value_name = "MS", value_parser = millis, default_value = "0")]
     pub latency: Duration,
-    /// Deltas (each counts as one token) in an answer, at least 1.
-    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Deltas (each counts as one token) in an answer, from 1 to 1,000,000.
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_DELTAS)))]
     pub deltas: u32,
     /// Milliseconds between two deltas; an answer that is not streamed takes as long as a streamed one.
     #[arg(long = "delay-ms", value_name = "MS", value_parser = millis, default_value = "0")]
@@ -75,8 +77,8 @@ impl Settings {
         if shares.iter().sum::<f64>() > 1.0 {
             return Err(invalid("the fault rates add up to more than 1"));
         }
-        if self.deltas == 0 {
-            return Err(invalid("an answer has at least one delta"));
+        if !(1..=MAX_DELTAS).contains(&self.deltas) {
+            return Err(invalid("an answer has from 1 to 1,000,000 deltas"));
         }
         Ok(())
     }

@@ -50,7 +50,8 @@ impl Plan {
     pub(super) fn before_first_byte(&self) -> Duration {
         match self.step.act {
             Act::Answer(_) | Act::Break(_) if !self.stream => {
-                self.latency + self.delay * (self.deltas - 1)
+                let between = self.delay.saturating_mul(self.deltas - 1);
+                self.latency.saturating_add(between)
             }
             _ => self.latency,
         }

@@ -1,0 +1,12 @@
+//! Open files.
+
+use std::io;
+
+/// Raises the limit of open files to what the system allows this process: each running
+/// call needs a connection or two. Returns the limit that holds from now on.
+///
+/// # Errors
+/// When the system does not say or refuses.
+pub fn raise_open_file_limit() -> io::Result<u64> {
+    rlimit::increase_nofile_limit(u64::MAX)
+}

@@ -1,0 +1,63 @@
+//! TCP.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use tonic::async_trait;
+
+use super::{BoxedIo, Connector, Listener};
+
+/// Connects by TCP.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TcpConnector;
+
+#[async_trait]
+impl Connector for TcpConnector {
+    async fn connect(&self, authority: &str) -> io::Result<BoxedIo> {
+        let stream = tokio::net::TcpStream::connect(authority).await?;
+        stream.set_nodelay(true)?;
+        Ok(Box::new(stream))
+    }
+}
+
+/// Listens on a TCP port.
+#[derive(Debug)]
+pub struct TcpListener {
+    inner: tokio::net::TcpListener,
+    addr: SocketAddr,
+}
+
+impl TcpListener {
+    /// Reserves the port; 0 takes any free one.
+    ///
+    /// # Errors
+    /// Names the address when it is taken or not ours.
+    pub async fn bind(addr: SocketAddr) -> io::Result<Self> {
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{addr}: {error}"));
+        let inner = tokio::net::TcpListener::bind(addr).await.map_err(named)?;
+        let addr = inner.local_addr()?;
+        Ok(Self { inner, addr })
+    }
+}
+
+/// A listener without free file descriptors fails at once, again and again.
+const PAUSE_AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(50);
+
+#[async_trait]
+impl Listener for TcpListener {
+    fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    async fn accept(&mut self) -> io::Result<(BoxedIo, SocketAddr)> {
+        match self.inner.accept().await {
+            Ok((stream, peer)) => {
+                stream.set_nodelay(true)?;
+                Ok((Box::new(stream), peer))
+            }
+            Err(error) => {
+                tokio::time::sleep(PAUSE_AFTER_FAILED_ACCEPT).await;
+                Err(error)
+            }
+        }
+    }
+}
