@@ -13,24 +13,38 @@ pub struct Held {
     pub lease: Lease,
 }
 
+/// Events to apply, each with the execution that it is about.
+pub type Decisions = Vec<(Held, Event)>;
+
 /// The events to apply after a worker's answer to Adopt: each held execution is offered to
 /// its task (a refusal means: settle it as stale), and each lease that the store believes
 /// to be there and is not (`believed`) is known not to run.
 #[must_use]
-pub fn reconcile(
-    holder: &Holder,
-    held: &[Held],
-    believed: &[Held],
-) -> (Vec<(Held, Event)>, Vec<(Held, Event)>) {
+pub fn reconcile(holder: &Holder, held: &[Held], believed: &[Held]) -> (Decisions, Decisions) {
     let leases: HashMap<TaskId, Lease> = held.iter().map(|held| (held.task, held.lease)).collect();
     let adopt = held
         .iter()
-        .map(|&held| (held, Event::Adopt { lease: held.lease, holder: holder.clone() }))
+        .map(|&held| {
+            (
+                held,
+                Event::Adopt {
+                    lease: held.lease,
+                    holder: holder.clone(),
+                },
+            )
+        })
         .collect();
     let missing = believed
         .iter()
         .filter(|believed| leases.get(&believed.task) != Some(&believed.lease))
-        .map(|&believed| (believed, Event::NotStarted { lease: believed.lease }))
+        .map(|&believed| {
+            (
+                believed,
+                Event::NotStarted {
+                    lease: believed.lease,
+                },
+            )
+        })
         .collect();
     (adopt, missing)
 }

@@ -201,7 +201,11 @@ impl ExecutionTable {
         self.make_room(entry)?;
         let abort = self.supersede(wanted.task, entry, now);
         let phase = Phase::Running;
-        let entry = Entry { store: caller.store, lease: wanted.lease, phase };
+        let entry = Entry {
+            store: caller.store,
+            lease: wanted.lease,
+            phase,
+        };
         self.entries.insert(wanted.task, entry);
         self.running += 1;
         Ok(Admitted::Start { abort })
@@ -210,7 +214,9 @@ impl ExecutionTable {
     /// The execution's call ended; its outcome of `bytes` bytes is held from now on. False
     /// when nobody wants it any more: it was cancelled, settled as stale or superseded.
     pub fn finish(&mut self, ended: Held, bytes: usize, now: Instant) -> bool {
-        let Some(entry) = self.entries.get_mut(&ended.task) else { return false };
+        let Some(entry) = self.entries.get_mut(&ended.task) else {
+            return false;
+        };
         if entry.lease != ended.lease || !matches!(entry.phase, Phase::Running) {
             return false;
         }
@@ -253,6 +259,14 @@ impl ExecutionTable {
         over.len()
     }
 
+    /// Whether (task, lease) runs or its outcome is held.
+    #[must_use]
+    pub fn holds(&self, wanted: Held) -> bool {
+        self.entries
+            .get(&wanted.task)
+            .is_some_and(|entry| entry.lease == wanted.lease)
+    }
+
     /// From now on nothing new is started.
     pub fn drain(&mut self) {
         self.draining = true;
@@ -273,14 +287,20 @@ impl ExecutionTable {
     /// The executions and outcomes of other stores than the one that is served.
     #[must_use]
     pub fn foreign(&self) -> usize {
-        self.entries.values().filter(|entry| Some(entry.store) != self.serving).count()
+        self.entries
+            .values()
+            .filter(|entry| Some(entry.store) != self.serving)
+            .count()
     }
 
     fn held_for(&self, store: StoreId) -> Vec<Held> {
         self.entries
             .iter()
             .filter(|(_, entry)| entry.store == store)
-            .map(|(task, entry)| Held { task: *task, lease: entry.lease })
+            .map(|(task, entry)| Held {
+                task: *task,
+                lease: entry.lease,
+            })
             .collect()
     }
 
@@ -301,7 +321,13 @@ impl ExecutionTable {
 
     fn supersede(&mut self, task: TaskId, entry: Option<Entry>, now: Instant) -> Option<Lease> {
         let entry = entry?;
-        self.ended.remember(Held { task, lease: entry.lease }, now);
+        self.ended.remember(
+            Held {
+                task,
+                lease: entry.lease,
+            },
+            now,
+        );
         match self.remove(task) {
             Freed::Running => Some(entry.lease),
             Freed::Outcome | Freed::Nothing => None,
@@ -333,8 +359,14 @@ impl Entry {
         hold_for: Duration,
         now: Instant,
     ) -> bool {
-        let Phase::Held { since, .. } = self.phase else { return false };
-        let from = if serving == Some(self.store) { since.max(heard_at) } else { since };
+        let Phase::Held { since, .. } = self.phase else {
+            return false;
+        };
+        let from = if serving == Some(self.store) {
+            since.max(heard_at)
+        } else {
+            since
+        };
         now.since(from) >= hold_for
     }
 }

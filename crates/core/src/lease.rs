@@ -62,6 +62,14 @@ impl Lease {
     pub fn next(self, epoch: Epoch) -> Self {
         Self((self.0 + 1).max((epoch.0 << CLAIM_BITS) + 1))
     }
+
+    /// The epoch in which it was claimed, or a later one. One below the present epoch was
+    /// certainly sent by an earlier supervisor, so that a worker which has been adopted
+    /// since refuses its request.
+    #[must_use]
+    pub const fn epoch(self) -> Epoch {
+        Epoch(self.0 >> CLAIM_BITS)
+    }
 }
 
 impl fmt::Display for Lease {
@@ -72,7 +80,12 @@ impl fmt::Display for Lease {
 
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Lease({}+{})", self.0 >> CLAIM_BITS, self.0 & ((1 << CLAIM_BITS) - 1))
+        write!(
+            f,
+            "Lease({}+{})",
+            self.0 >> CLAIM_BITS,
+            self.0 & ((1 << CLAIM_BITS) - 1)
+        )
     }
 }
 

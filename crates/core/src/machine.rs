@@ -148,11 +148,24 @@ pub fn apply(
             Ok(end(task, outcome, now, jitter))
         }
         // The late good outcome of a worker that was taken for lost.
-        (Queued, Event::Ended { lease, outcome: Outcome { end: End::Completed(_), .. } })
-            if *lease == task.lease && task.lease_unheard =>
-        {
-            Ok(finish(task, Completed, LeaseEnd::Completed, None, false, now))
-        }
+        (
+            Queued,
+            Event::Ended {
+                lease,
+                outcome:
+                    Outcome {
+                        end: End::Completed(_),
+                        ..
+                    },
+            },
+        ) if *lease == task.lease && task.lease_unheard => Ok(finish(
+            task,
+            Completed,
+            LeaseEnd::Completed,
+            None,
+            false,
+            now,
+        )),
 
         (Running, Event::Lost { lease }) if *lease == task.lease => Ok(lose(task, now)),
         (Running, Event::NotStarted { lease }) if *lease == task.lease => {
@@ -169,7 +182,14 @@ pub fn apply(
 
         (Queued | Running, Event::Cancel) => {
             let kind = Some(FailureKind::Cancelled);
-            Ok(finish(task, Cancelled, LeaseEnd::Cancelled, kind, true, now))
+            Ok(finish(
+                task,
+                Cancelled,
+                LeaseEnd::Cancelled,
+                kind,
+                true,
+                now,
+            ))
         }
         (Queued | Running, Event::Expire) if now < task.deadline => Err(Refusal::NotReady),
         (Queued | Running, Event::Expire) => {
@@ -193,9 +213,14 @@ fn claim(task: &mut TaskRecord, lease: Lease, holder: &Holder, now: Timestamp) -
 fn end(task: &mut TaskRecord, outcome: &Outcome, now: Timestamp, jitter: Jitter) -> Change {
     let delivery = outcome.call.delivery;
     match &outcome.end {
-        End::Completed(_) => {
-            finish(task, TaskState::Completed, LeaseEnd::Completed, None, false, now)
-        }
+        End::Completed(_) => finish(
+            task,
+            TaskState::Completed,
+            LeaseEnd::Completed,
+            None,
+            false,
+            now,
+        ),
         End::Released => requeue(task, delivery, now),
         End::Failed(failure) => fail(task, failure, delivery, now, jitter),
         // Nobody here asked for it: our own cancels have ended the task before.
@@ -220,13 +245,25 @@ fn fail(
     let kind = failure.kind;
     let paid = kind.possibly_paid(delivery);
     match kind.consequence(delivery) {
-        Consequence::Fail => {
-            finish(task, TaskState::Failed, LeaseEnd::Failed, Some(kind), paid, now)
-        }
+        Consequence::Fail => finish(
+            task,
+            TaskState::Failed,
+            LeaseEnd::Failed,
+            Some(kind),
+            paid,
+            now,
+        ),
         Consequence::Attempt => {
             task.counters.attempts += 1;
             if task.counters.attempts >= task.retry.max_attempts {
-                return finish(task, TaskState::Failed, LeaseEnd::Failed, Some(kind), paid, now);
+                return finish(
+                    task,
+                    TaskState::Failed,
+                    LeaseEnd::Failed,
+                    Some(kind),
+                    paid,
+                    now,
+                );
             }
             let pause = task.retry.after_attempt(task.counters.attempts, jitter);
             back_to_queue(task, now + pause, LeaseEnd::Failed, Some(kind), paid)
@@ -245,7 +282,14 @@ fn lose(task: &mut TaskRecord, now: Timestamp) -> Change {
     task.counters.losses += 1;
     let kind = Some(FailureKind::WorkerLost);
     if task.counters.losses >= limits::MAX_WORKER_LOSSES {
-        return finish(task, TaskState::Failed, LeaseEnd::WorkerLost, kind, true, now);
+        return finish(
+            task,
+            TaskState::Failed,
+            LeaseEnd::WorkerLost,
+            kind,
+            true,
+            now,
+        );
     }
     let pause = retry::after_loss(task.counters.losses);
     back_to_queue(task, now + pause, LeaseEnd::WorkerLost, kind, true)
@@ -258,7 +302,8 @@ fn requeue(task: &mut TaskRecord, delivery: Delivery, now: Timestamp) -> Change 
         let kind = Some(FailureKind::Internal);
         return finish(task, TaskState::Failed, LeaseEnd::Requeued, kind, paid, now);
     }
-    back_to_queue(task, now, LeaseEnd::Requeued, None, paid)
+    let pause = retry::after_requeue(task.counters.requeues);
+    back_to_queue(task, now + pause, LeaseEnd::Requeued, None, paid)
 }
 
 /// The lease stays: until the next claim raises it, a late good outcome is accepted.
@@ -304,7 +349,14 @@ fn end_lease(
     possibly_paid: bool,
 ) -> Change {
     task.holder = None;
-    Change { ended: Some(EndedLease { lease: task.lease, end, kind, possibly_paid }) }
+    Change {
+        ended: Some(EndedLease {
+            lease: task.lease,
+            end,
+            kind,
+            possibly_paid,
+        }),
+    }
 }
 
 #[cfg(test)]

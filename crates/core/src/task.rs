@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use crate::{
-    BootId, Lease, TaskId, Timestamp, failure::FailureKind, limits, retry::RetryPolicy,
-};
+use crate::{BootId, Lease, TaskId, Timestamp, failure::FailureKind, limits, retry::RetryPolicy};
 
 /// Where a task is in its life. Terminal states never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,8 +21,13 @@ pub enum TaskState {
 
 impl TaskState {
     /// Every state.
-    pub const ALL: [Self; 5] =
-        [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 5] = [
+        Self::Queued,
+        Self::Running,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+    ];
 
     /// Whether the task has ended.
     #[must_use]
@@ -180,7 +183,9 @@ impl Endpoint {
     /// The endpoint with this path.
     #[must_use]
     pub fn from_path(path: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|endpoint| endpoint.path() == path)
+        Self::ALL
+            .into_iter()
+            .find(|endpoint| endpoint.path() == path)
     }
 }
 

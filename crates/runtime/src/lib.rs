@@ -4,12 +4,14 @@
 //! - [`transport`]: listeners, connectors, and links that never reconnect behind one's back;
 //! - [`Tasks`]: background tasks, each with an owner and a word on what its end means;
 //! - [`signals`]: when to stop;
+//! - [`patience`]: time limits that do not blame others for our own pauses;
 //! - [`health`], [`telemetry`], [`settings`], [`files`].
 
 mod clock;
 mod entropy;
 pub mod files;
 pub mod health;
+pub mod patience;
 pub mod settings;
 pub mod signals;
 mod tasks;

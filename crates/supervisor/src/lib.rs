@@ -1,1 +1,25 @@
-//! placeholder
+//! The supervisor: accepts tasks, keeps them, hands them to workers, and recovers.
+//!
+//! A task's way: [`grpc`](self) converts it once, `intake` commits it, `dispatcher` decides
+//! (with `board`, what waits and who has room) and commits the claim, `execution` follows it
+//! on a worker of the `fleet`, the outcome is applied through `engine`, and `hub` shows it to
+//! watchers. `recovery` and `sweep` find what a crash or a missed notification left behind.
+
+mod board;
+mod dispatcher;
+mod engine;
+mod execution;
+mod executions;
+mod fleet;
+mod grpc;
+mod hub;
+mod intake;
+mod process;
+mod recovery;
+mod settings;
+mod supervisor;
+mod sweep;
+
+pub use process::{RunOptions, run_process};
+pub use settings::Settings;
+pub use supervisor::{Error, Parts, Supervisor};

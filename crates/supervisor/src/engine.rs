@@ -1,0 +1,143 @@
+//! What every part of the supervisor shares, and the one way in which a change of a task
+//! takes effect: it is applied in the store first, and only then in memory.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use taskfleet_core::{
+    TaskId, Timestamp,
+    machine::{Event, Refusal},
+    retry::Jitter,
+    task::{TaskRecord, TaskSpec, TaskState},
+};
+use taskfleet_proto::v1;
+use taskfleet_runtime::{Clock, Entropy, Tasks, transport::SharedConnector};
+use taskfleet_store::{Applied, Change, Store, StoreError};
+
+use crate::{board::Board, executions::Executions, fleet::Fleet, hub::Hub, settings::Settings};
+
+/// Shared by all parts of one supervisor.
+pub(crate) struct Engine {
+    pub(crate) settings: Settings,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) caller: v1::Caller,
+    pub(crate) board: Board,
+    pub(crate) hub: Hub,
+    pub(crate) executions: Executions,
+    pub(crate) fleet: Fleet,
+    pub(crate) connector: SharedConnector,
+    pub(crate) entropy: Entropy,
+    pub(crate) tasks: Tasks,
+    pub(crate) time: Time,
+    /// Outcomes that came too late to count.
+    pub(crate) stale_results: AtomicU64,
+}
+
+/// Time for tasks: wall time as it was when the supervisor started, going on steadily, so
+/// that a clock that jumps neither expires deadlines nor stretches backoffs.
+pub(crate) struct Time {
+    clock: Clock,
+    started: Timestamp,
+    started_micros: u64,
+}
+
+impl Time {
+    pub(crate) fn starting(clock: Clock) -> Self {
+        let started = Timestamp::from_unix_millis(clock.unix_millis());
+        let started_micros = clock.micros();
+        Self { clock, started, started_micros }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.started + Duration::from_micros(self.micros() - self.started_micros)
+    }
+
+    pub(crate) fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// Monotonic time in microseconds.
+    pub(crate) fn micros(&self) -> u64 {
+        self.clock.micros()
+    }
+}
+
+/// Pauses between tries to write what must be written.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+impl Engine {
+    pub(crate) fn change(&self, task: TaskId, event: Event) -> Change {
+        Change { task, event, jitter: Jitter::new(self.entropy.fraction()) }
+    }
+
+    /// Applies events for a caller who can be told that it did not work.
+    pub(crate) async fn apply(
+        self: &Arc<Self>,
+        changes: Vec<Change>,
+    ) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
+        let results = self.store.apply(changes, self.time.now()).await?;
+        for applied in results.iter().flatten() {
+            self.take_effect(applied);
+        }
+        Ok(results)
+    }
+
+    /// Applies events that have happened whether the store can be written now or not: tries
+    /// again until it can, or the supervisor stops. `None`: it stopped, and its successor
+    /// will learn of them from the worker.
+    pub(crate) async fn apply_surely(
+        self: &Arc<Self>,
+        changes: Vec<Change>,
+    ) -> Option<Vec<Result<Applied, Refusal>>> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.apply(changes.clone()).await {
+                Ok(results) => return Some(results),
+                Err(StoreError::Closed) => return None,
+                Err(error) => tracing::error!(%error, "could not write, trying again"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(self.entropy.jittered(pause)) => {}
+                () = self.tasks.stopping() => return None,
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// What a committed change does in memory.
+    fn take_effect(self: &Arc<Self>, applied: &Applied) {
+        let record = &applied.record;
+        self.hub.publish(record);
+        if let Some(ended) = applied.ended {
+            self.executions.abandon(record.id, ended.lease);
+        }
+        match record.state {
+            TaskState::Queued => self.board.queue(record, None),
+            TaskState::Running => {}
+            TaskState::Completed | TaskState::Failed | TaskState::Cancelled => {
+                self.board.remove(record.id);
+            }
+        }
+        if let Some(number) = applied.outcome {
+            self.hub.outcome(number);
+        }
+    }
+
+    /// A committed new task takes effect in memory.
+    pub(crate) fn accepted(self: &Arc<Self>, record: &TaskRecord, spec: Arc<TaskSpec>) {
+        self.hub.publish(record);
+        if record.state == TaskState::Queued {
+            self.board.queue(record, Some(spec));
+        }
+    }
+
+    pub(crate) fn count_stale(&self) {
+        self.stale_results.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,307 @@
+//! Drives one execution: calls ProcessTask, follows its stream over broken connections, and
+//! carries the verdict to the store and back to the worker.
+
+mod refusal;
+
+use std::{sync::Arc, time::Duration};
+
+use taskfleet_core::{
+    adoption::Held,
+    failure::{Delivery, FailureKind},
+    machine::Event,
+    outcome::Outcome,
+    task::{TaskRecord, TaskSpec},
+};
+use taskfleet_proto::{
+    read_outcome, v1::CancelRequest, v1::worker_control_client::WorkerControlClient,
+    worker::{TaskRequest, TaskResponse, worker_service_client::WorkerServiceClient},
+    write_work,
+};
+use taskfleet_runtime::{
+    patience::answer_within,
+    transport::{Link, MAX_MESSAGE_BYTES},
+};
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming};
+
+use crate::{
+    board::Slot,
+    engine::Engine,
+    fleet::{Member, Verdict},
+    hub::Feed,
+};
+
+/// The first message says that the work has begun; without it, the request may lie anywhere.
+const FIRST_MESSAGE_WITHIN: Duration = Duration::from_secs(5);
+/// How long a worker may take to answer a cancel.
+const CANCEL_WITHIN: Duration = Duration::from_secs(2);
+/// How long after an attempt's time the worker may still say that it was over.
+const SLACK: Duration = Duration::from_secs(15);
+/// Streams that may break on a living connection before it counts as an attempt.
+const STRIKES: u32 = 3;
+
+/// What is known in the end.
+enum Ending {
+    /// The worker said how it ended.
+    Ended(Outcome),
+    /// It is certain that it never started.
+    NotStarted,
+    /// The worker is gone, and with it the answer.
+    Lost,
+    /// It is over by other means: cancelled, expired, or claimed anew.
+    Abandoned,
+    /// Somebody else follows it, or this supervisor stops: nothing is to be done.
+    Left,
+}
+
+/// How one stream ended.
+enum StreamEnd {
+    Known(Ending),
+    /// The connection or the stream broke; the execution may go on.
+    Broken,
+}
+
+struct Execution {
+    engine: Arc<Engine>,
+    member: Arc<Member>,
+    record: TaskRecord,
+    held: Held,
+    feed: Arc<Feed>,
+    /// The request may have reached the worker: from now on only attach.
+    sent: bool,
+}
+
+impl Engine {
+    /// Starts a task that was just claimed.
+    pub(crate) fn start(self: &Arc<Self>, record: &TaskRecord, spec: Arc<TaskSpec>, slot: Slot) {
+        let boot_id = slot.holder.boot_id;
+        let Some(member) = self.fleet.member(boot_id) else {
+            let (engine, held) = (self.clone(), held(record));
+            self.tasks.spawn(async move {
+                let event = Event::NotStarted { lease: held.lease };
+                engine.apply_surely(vec![engine.change(held.task, event)]).await;
+            });
+            return;
+        };
+        self.drive(&member, record, Some(spec), slot);
+    }
+
+    /// Follows an execution that the worker has already.
+    pub(crate) fn attach(self: &Arc<Self>, member: &Arc<Member>, record: &TaskRecord) {
+        let slot = self.board.occupy(&member.holder(), record.runs_alone());
+        self.drive(member, record, None, slot);
+    }
+
+    fn drive(
+        self: &Arc<Self>,
+        member: &Arc<Member>,
+        record: &TaskRecord,
+        spec: Option<Arc<TaskSpec>>,
+        slot: Slot,
+    ) {
+        let held = held(record);
+        let Some(abandoned) = self.executions.begin(held, member.boot_id) else { return };
+        let execution = Execution {
+            engine: self.clone(),
+            member: member.clone(),
+            feed: self.hub.feed(record.id),
+            record: record.clone(),
+            held,
+            sent: spec.is_none(),
+        };
+        self.tasks.spawn(execution.run(spec, slot, abandoned));
+    }
+}
+
+fn held(record: &TaskRecord) -> Held {
+    Held { task: record.id, lease: record.lease }
+}
+
+impl Execution {
+    async fn run(
+        mut self,
+        spec: Option<Arc<TaskSpec>>,
+        slot: Slot,
+        abandoned: CancellationToken,
+    ) {
+        let engine = self.engine.clone();
+        let ending = tokio::select! {
+            biased;
+            () = abandoned.cancelled() => Ending::Abandoned,
+            ending = self.follow(spec) => ending,
+            () = engine.tasks.stopping() => Ending::Left,
+        };
+        // The worker's slot is free when its call has ended, before that is on disk.
+        drop(slot);
+        self.conclude(ending).await;
+        engine.executions.end(self.held);
+    }
+
+    async fn conclude(&self, ending: Ending) {
+        let lease = self.held.lease;
+        match ending {
+            Ending::Ended(outcome) => self.settle(outcome).await,
+            Ending::NotStarted => self.report(Event::NotStarted { lease }).await,
+            Ending::Lost => self.report(Event::Lost { lease }).await,
+            Ending::Abandoned => self.member.settle(self.held, Verdict::Stale).await,
+            Ending::Left => {}
+        }
+    }
+
+    async fn settle(&self, outcome: Outcome) {
+        let event = Event::Ended { lease: self.held.lease, outcome };
+        let change = self.engine.change(self.held.task, event);
+        let verdict = match self.engine.apply_surely(vec![change]).await.as_deref() {
+            Some([Ok(_)]) => Verdict::Settled,
+            Some(_) => {
+                self.engine.count_stale();
+                Verdict::Stale
+            }
+            None => return,
+        };
+        self.member.settle(self.held, verdict).await;
+    }
+
+    async fn report(&self, event: Event) {
+        self.engine.apply_surely(vec![self.engine.change(self.held.task, event)]).await;
+    }
+
+    /// Follows the execution from stream to stream.
+    async fn follow(&mut self, spec: Option<Arc<TaskSpec>>) -> Ending {
+        let mut spec = spec;
+        let mut strikes = 0;
+        while strikes < STRIKES {
+            let Some(link) = self.member.link().await else {
+                return if self.sent { Ending::Lost } else { Ending::NotStarted };
+            };
+            match self.stream(&link, &mut spec).await {
+                StreamEnd::Known(ending) => return ending,
+                // The worker is being dialled anew: it comes back, or is declared lost.
+                StreamEnd::Broken if closes_soon(&link).await => {}
+                StreamEnd::Broken => strikes += 1,
+            }
+        }
+        let message = "the stream broke again and again on a living connection";
+        Ending::Ended(Outcome::failed(FailureKind::Internal, Delivery::Sent, message))
+    }
+
+    /// Starts the execution or attaches to it, and follows it as long as this stream lasts.
+    async fn stream(&mut self, link: &Link, spec: &mut Option<Arc<TaskSpec>>) -> StreamEnd {
+        let Ok(permit) = self.member.starts.acquire().await else { return StreamEnd::Broken };
+        let request = self.request(spec.as_deref());
+        self.sent = true;
+        let opening = open(link, request);
+        let opened = answer_within(FIRST_MESSAGE_WITHIN, opening).await;
+        drop(permit);
+        let (messages, first) = match opened {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(status)) => return self.refused(&status),
+            Err(_) => return self.give_up(link).await,
+        };
+        // The worker has it: the prompt is not needed again.
+        *spec = None;
+        let limit = self.record.remaining_attempt_time(self.engine.time.now()) + SLACK;
+        match tokio::time::timeout(limit, self.read(messages, first)).await {
+            Ok(end) => end,
+            Err(_) => {
+                let message = "the worker did not end the attempt when its time was over";
+                let outcome = Outcome::failed(FailureKind::Timeout, Delivery::Sent, message);
+                StreamEnd::Known(Ending::Ended(outcome))
+            }
+        }
+    }
+
+    fn request(&self, spec: Option<&TaskSpec>) -> TaskRequest {
+        let caller = &self.engine.caller;
+        let remaining = self.record.remaining_attempt_time(self.engine.time.now());
+        let mut request = TaskRequest {
+            task_id: self.held.task.to_string(),
+            store_id: caller.store_id.clone(),
+            supervisor_id: caller.supervisor_id.clone(),
+            epoch: caller.epoch,
+            boot_id: self.member.boot_id.to_string(),
+            lease: self.held.lease.number(),
+            attach_only: self.sent,
+            from_offset: self.feed.text_len(self.held.lease) as u64,
+            remaining_ms: taskfleet_core::time::whole_millis(remaining).max(1),
+            ..TaskRequest::default()
+        };
+        if let Some(spec) = spec.filter(|_| !self.sent) {
+            write_work(&mut request, &spec.work);
+            if let Some(trace) = &spec.trace {
+                request.traceparent = trace.traceparent.clone();
+                request.tracestate = trace.tracestate.clone();
+            }
+        }
+        request
+    }
+
+    async fn read(&self, mut messages: Streaming<TaskResponse>, first: TaskResponse) -> StreamEnd {
+        let mut message = first;
+        loop {
+            self.member.hear(self.engine.time.micros());
+            if !self.keep_text(&message) {
+                return StreamEnd::Broken;
+            }
+            if let Some(outcome) = read_outcome(message) {
+                return StreamEnd::Known(Ending::Ended(outcome));
+            }
+            message = match messages.message().await {
+                Ok(Some(next)) => next,
+                Ok(None) => return StreamEnd::Broken,
+                Err(status) => return refusal::after_first(&status),
+            };
+        }
+    }
+
+    /// False when text is missing, which attaching again brings.
+    fn keep_text(&self, message: &TaskResponse) -> bool {
+        let Ok(offset) = usize::try_from(message.offset) else { return false };
+        message.delta.is_empty()
+            || self.feed.text(self.held.lease, offset, &message.delta).is_ok()
+    }
+
+    /// No first message: the request is to be withdrawn, and only when the worker confirms
+    /// that it never will run is the task free.
+    async fn give_up(&self, link: &Link) -> StreamEnd {
+        tracing::warn!(
+            task = %self.held.task,
+            worker = self.member.name(),
+            "a worker did not acknowledge a task in time"
+        );
+        let request = CancelRequest {
+            caller: Member::caller(&self.engine),
+            task_id: self.held.task.to_string(),
+            lease: self.held.lease.number(),
+        };
+        let mut client = WorkerControlClient::new(link.channel());
+        match answer_within(CANCEL_WITHIN, client.cancel(request)).await {
+            Ok(Ok(answer)) if answer.get_ref().was_running => {
+                let call = taskfleet_core::outcome::Call::new(Delivery::Sent);
+                let end = taskfleet_core::outcome::End::Released;
+                StreamEnd::Known(Ending::Ended(Outcome { end, call }))
+            }
+            Ok(Ok(_)) => StreamEnd::Known(Ending::NotStarted),
+            Ok(Err(_)) | Err(_) => StreamEnd::Broken,
+        }
+    }
+}
+
+async fn open(
+    link: &Link,
+    request: TaskRequest,
+) -> Result<(Streaming<TaskResponse>, TaskResponse), Status> {
+    let mut client = WorkerServiceClient::new(link.channel())
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let mut messages = client.process_task(request).await?.into_inner();
+    match messages.message().await? {
+        Some(first) => Ok((messages, first)),
+        None => Err(Status::internal("the stream ended without a message")),
+    }
+}
+
+/// Whether the whole connection is gone, rather than this one stream.
+async fn closes_soon(link: &Link) -> bool {
+    answer_within(Duration::from_millis(500), link.closed()).await.is_ok()
+}

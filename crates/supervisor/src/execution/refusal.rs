@@ -1,0 +1,61 @@
+//! What a status from ProcessTask means: the table of the protocol.
+
+use taskfleet_core::{
+    failure::{Delivery, FailureKind},
+    outcome::Outcome,
+};
+use tonic::{Code, Status};
+
+use super::{Ending, Execution, StreamEnd};
+
+impl Execution {
+    /// A status before the first message.
+    pub(super) fn refused(&self, status: &Status) -> StreamEnd {
+        if is_transport(status) {
+            return StreamEnd::Broken;
+        }
+        match status.code() {
+            Code::ResourceExhausted | Code::Unavailable | Code::OutOfRange => {
+                self.member.rest(&self.engine);
+                StreamEnd::Known(Ending::NotStarted)
+            }
+            Code::Unimplemented => {
+                tracing::warn!(
+                    worker = self.member.name(),
+                    message = status.message(),
+                    "a worker does not know what a task needs"
+                );
+                self.member.rest(&self.engine);
+                StreamEnd::Known(Ending::NotStarted)
+            }
+            // Another incarnation, not held, or over: it never starts there.
+            Code::FailedPrecondition | Code::NotFound | Code::Aborted => {
+                StreamEnd::Known(Ending::NotStarted)
+            }
+            Code::InvalidArgument => {
+                failed(FailureKind::InvalidRequest, Delivery::NotSent, status)
+            }
+            _ => failed(FailureKind::Internal, Delivery::Sent, status),
+        }
+    }
+}
+
+/// A status after the first message.
+pub(super) fn after_first(status: &Status) -> StreamEnd {
+    match status.code() {
+        _ if is_transport(status) => StreamEnd::Broken,
+        // A newer attach follows it.
+        Code::Aborted => StreamEnd::Known(Ending::Left),
+        _ => failed(FailureKind::Internal, Delivery::Sent, status),
+    }
+}
+
+/// Made here because the connection or the stream broke, rather than sent by the worker.
+fn is_transport(status: &Status) -> bool {
+    std::error::Error::source(status).is_some()
+}
+
+fn failed(kind: FailureKind, delivery: Delivery, status: &Status) -> StreamEnd {
+    let message = format!("the worker answered {:?}: {}", status.code(), status.message());
+    StreamEnd::Known(Ending::Ended(Outcome::failed(kind, delivery, message)))
+}

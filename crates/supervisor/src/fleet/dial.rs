@@ -1,0 +1,129 @@
+//! Reaching a worker and taking it over: only who answers Adopt with the right boot_id is
+//! the process that was meant.
+
+use std::{sync::Arc, time::Duration};
+
+use taskfleet_core::{
+    Lease,
+    adoption::{Held, reconcile},
+};
+use taskfleet_proto::{
+    parse_id,
+    v1::{AdoptRequest, AdoptResponse, worker_control_client::WorkerControlClient},
+};
+use taskfleet_runtime::{
+    patience::answer_within,
+    transport::{Link, LinkError, MAX_MESSAGE_BYTES},
+};
+use tonic::Status;
+
+use super::{Member, Verdict};
+use crate::{engine::Engine, settings::DIAL_TIMEOUT};
+
+/// Why a worker could not be taken over.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DialError {
+    #[error("nobody listens at its address")]
+    Refused,
+    #[error("its address could not be reached: {0}")]
+    Unreachable(String),
+    #[error("it did not answer in time")]
+    Silent,
+    #[error("another process answers at its address")]
+    OtherProcess,
+    #[error("it refused to be adopted: {0}")]
+    Unwilling(String),
+}
+
+/// How long a worker whose connection broke has to answer again.
+const REDIAL_FOR: Duration = Duration::from_secs(2);
+
+/// Connects, adopts, and sets right what the store and the worker see differently.
+pub(super) async fn adopt(engine: &Arc<Engine>, member: &Arc<Member>) -> Result<Link, DialError> {
+    let address = member.holder().address;
+    let link = Link::connect(&engine.connector, &address, DIAL_TIMEOUT).await?;
+    let answer = ask(engine, &link).await?;
+    if parse_id("boot_id", &answer.boot_id) != Ok(member.boot_id) {
+        return Err(DialError::OtherProcess);
+    }
+    member.set_foreign_held(answer.foreign_held);
+    member.offer(engine);
+    settle_differences(engine, member, &answer).await;
+    Ok(link)
+}
+
+/// The connection broke: the same process, or none.
+pub(super) async fn again(engine: &Arc<Engine>, member: &Arc<Member>) -> Result<Link, DialError> {
+    let dialling = async {
+        loop {
+            match adopt(engine, member).await {
+                Err(DialError::Silent | DialError::Unreachable(_)) => {}
+                decided => return decided,
+            }
+            tokio::time::sleep(engine.entropy.jittered(Duration::from_millis(100))).await;
+        }
+    };
+    answer_within(REDIAL_FOR, dialling).await.unwrap_or(Err(DialError::Silent))
+}
+
+async fn ask(engine: &Engine, link: &Link) -> Result<AdoptResponse, DialError> {
+    let mut client =
+        WorkerControlClient::new(link.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let request = AdoptRequest { caller: Member::caller(engine) };
+    match answer_within(DIAL_TIMEOUT, client.adopt(request)).await {
+        Ok(Ok(answer)) => Ok(answer.into_inner()),
+        Ok(Err(status)) => Err(status.into()),
+        Err(_) => Err(DialError::Silent),
+    }
+}
+
+/// Adopts what is held and open, settles what is held and over, requeues what is not held.
+async fn settle_differences(engine: &Arc<Engine>, member: &Arc<Member>, answer: &AdoptResponse) {
+    let held: Vec<Held> = answer
+        .held
+        .iter()
+        .filter_map(|held| {
+            let task = parse_id("held.task_id", &held.task_id).ok()?;
+            Some(Held { task, lease: Lease::new(held.lease) })
+        })
+        .filter(|held| !engine.executions.is_ours(*held))
+        .collect();
+    let believed = engine.undriven(member.boot_id).await;
+    let (adopt, missing) = reconcile(&member.holder(), &held, &believed);
+    tracing::debug!(
+        worker = member.name(),
+        held = held.len(),
+        missing = missing.len(),
+        "adopting a worker"
+    );
+    let changes = adopt.iter().chain(&missing);
+    let changes = changes.map(|(held, event)| engine.change(held.task, event.clone())).collect();
+    let Some(results) = engine.apply_surely(changes).await else { return };
+    for ((held, _), result) in adopt.iter().zip(results) {
+        match result {
+            Ok(applied) => engine.attach(member, &applied.record),
+            Err(_) => member.settle(*held, Verdict::Stale).await,
+        }
+    }
+}
+
+impl From<LinkError> for DialError {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Timeout(_) => Self::Silent,
+            refused if refused.is_refused() => Self::Refused,
+            other => Self::Unreachable(other.to_string()),
+        }
+    }
+}
+
+impl From<Status> for DialError {
+    fn from(status: Status) -> Self {
+        match status.code() {
+            tonic::Code::Unavailable | tonic::Code::Unknown | tonic::Code::Cancelled => {
+                Self::Unreachable(status.message().to_owned())
+            }
+            _ => Self::Unwilling(status.message().to_owned()),
+        }
+    }
+}

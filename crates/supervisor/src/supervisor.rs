@@ -1,0 +1,174 @@
+//! Bind, then run: one page that wires the parts together.
+
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use taskfleet_core::SupervisorId;
+use taskfleet_proto::{
+    DESCRIPTORS,
+    v1::{
+        self, fleet_service_server::FleetServiceServer, task_service_server::TaskServiceServer,
+        worker_registry_server::WorkerRegistryServer,
+    },
+};
+use taskfleet_runtime::{
+    Clock, Entropy, Tasks,
+    health::Health,
+    transport::{BoxedListener, SharedConnector, bound_server, serve},
+};
+use taskfleet_store::{Store, StoreError};
+use tonic::transport::server::Router;
+
+use crate::{
+    dispatcher,
+    engine::{Engine, Time},
+    grpc::{FleetApi, RegistryApi, TaskApi},
+    hub::Hub,
+    recovery,
+    settings::Settings,
+    sweep,
+};
+
+/// The services whose health is told by name.
+const SERVICES: &[&str] = &[
+    "taskfleet.v1.TaskService",
+    "taskfleet.v1.FleetService",
+    "taskfleet.v1.WorkerRegistry",
+];
+
+/// The whole budget to stop in is ten seconds, what Docker grants before it kills. Of it,
+/// this goes to open calls …
+const GRACE_FOR_CALLS: Duration = Duration::from_secs(5);
+/// … and this to settling what has arrived.
+const GRACE_FOR_SETTLING: Duration = Duration::from_secs(3);
+/// The largest submission: 64 MiB of tasks and what stands around them.
+const MAX_REQUEST_BYTES: usize = 72 << 20;
+
+/// What a supervisor is made of, besides its settings.
+pub struct Parts {
+    /// Where its services listen.
+    pub listener: BoxedListener,
+    /// How it reaches workers.
+    pub connector: SharedConnector,
+    /// Where tasks are kept.
+    pub store: Arc<dyn Store>,
+    /// Time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+}
+
+/// Why a supervisor stopped when it was not asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting does not fit.
+    #[error("{0}")]
+    Settings(String),
+    /// The store failed: the process must end and go on from the file.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The listener failed.
+    #[error(transparent)]
+    Transport(#[from] tonic::transport::Error),
+    /// A background task ended that must not.
+    #[error("the {0} ended unexpectedly")]
+    CriticalTask(&'static str),
+}
+
+/// A supervisor that has its port and its store, and does nothing yet.
+pub struct Supervisor {
+    engine: Arc<Engine>,
+    listener: BoxedListener,
+}
+
+impl Supervisor {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// Names the setting that does not fit.
+    pub fn new(settings: Settings, parts: Parts) -> Result<Self, Error> {
+        settings.check().map_err(Error::Settings)?;
+        let identity = parts.store.identity();
+        let supervisor_id = SupervisorId::from_random(parts.entropy.bytes());
+        let engine = Engine {
+            settings,
+            hub: Hub::new(parts.store.last_outcome()),
+            caller: v1::Caller {
+                store_id: identity.store.to_string(),
+                supervisor_id: supervisor_id.to_string(),
+                epoch: identity.epoch.number(),
+            },
+            store: parts.store,
+            board: crate::board::Board::default(),
+            executions: crate::executions::Executions::default(),
+            fleet: crate::fleet::Fleet::default(),
+            connector: parts.connector,
+            entropy: parts.entropy,
+            tasks: Tasks::default(),
+            time: Time::starting(parts.clock),
+            stale_results: 0.into(),
+        };
+        Ok(Self { engine: Arc::new(engine), listener: parts.listener })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.listener.local_addr()
+    }
+
+    /// Runs until `stop`, then settles what arrives and leaves the rest with the workers.
+    ///
+    /// # Errors
+    /// When it cannot go on; see [`Error`].
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Error> {
+        let engine = self.engine;
+        let (health, router) = router(&engine).await?;
+        recovery::begin(&engine).await?;
+        engine.tasks.spawn_critical("dispatcher", dispatcher::run(engine.clone()));
+        engine.tasks.spawn_critical("deadline sweep", sweep::deadlines(engine.clone()));
+        engine.tasks.spawn_critical("difference sweep", sweep::differences(engine.clone()));
+        let stopping = engine.tasks.clone();
+        let server = serve(
+            router,
+            self.listener,
+            async move { stopping.stopping().await },
+            GRACE_FOR_CALLS,
+        );
+        let mut server = std::pin::pin!(server);
+        health.set_ready(true).await;
+        let ended = tokio::select! {
+            () = stop => Ok(()),
+            served = &mut server => served.map(drop).map_err(Error::from),
+            error = engine.store.broken() => Err(error.into()),
+            name = engine.tasks.critical_failure() => Err(Error::CriticalTask(name)),
+        };
+        health.set_ready(false).await;
+        engine.tasks.stop();
+        if ended.is_ok() {
+            server.await?;
+        }
+        tracing::info!(running = engine.executions.len(), "stopping; workers keep what runs");
+        engine.tasks.finished(GRACE_FOR_SETTLING).await;
+        ended
+    }
+}
+
+async fn router(engine: &Arc<Engine>) -> Result<(Health, Router), Error> {
+    let (health, health_service) = Health::new(SERVICES).await;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let wrong = |error: tonic_reflection::server::Error| Error::Settings(error.to_string());
+    let tasks = TaskServiceServer::new(TaskApi { engine: engine.clone() })
+        .max_decoding_message_size(MAX_REQUEST_BYTES);
+    let router = bound_server()
+        .add_service(health_service)
+        .add_service(reflection().build_v1().map_err(wrong)?)
+        .add_service(reflection().build_v1alpha().map_err(wrong)?)
+        .add_service(tasks)
+        .add_service(FleetServiceServer::new(FleetApi { engine: engine.clone() }))
+        .add_service(WorkerRegistryServer::new(RegistryApi { engine: engine.clone() }));
+    Ok((health, router))
+}

@@ -1,0 +1,77 @@
+//! Finds what notifications missed: memory is a cache, the store is the truth.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use taskfleet_core::{BootId, adoption::Held, machine::Event};
+use taskfleet_store::{Running, StoreError};
+
+use crate::engine::Engine;
+
+/// A queued task expires within a second of its deadline.
+const DEADLINES_EVERY: Duration = Duration::from_millis(500);
+/// How often memory is compared with the store.
+const COMPARE_EVERY: Duration = Duration::from_secs(5);
+/// Tasks that expire in one transaction at most.
+const BATCH: usize = 1_000;
+
+/// Ends tasks whose deadline has passed, until the supervisor stops.
+pub(crate) async fn deadlines(engine: Arc<Engine>) {
+    while sleep(&engine, DEADLINES_EVERY).await {
+        if let Err(error) = expire(&engine).await {
+            tracing::error!(%error, "could not expire tasks, trying again");
+        }
+    }
+}
+
+/// Compares memory with the store, until the supervisor stops.
+pub(crate) async fn differences(engine: Arc<Engine>) {
+    while sleep(&engine, COMPARE_EVERY).await {
+        if let Err(error) = compare(&engine).await {
+            tracing::error!(%error, "could not compare memory with the store, trying again");
+        }
+    }
+}
+
+async fn sleep(engine: &Engine, period: Duration) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(period) => true,
+        () = engine.tasks.stopping() => false,
+    }
+}
+
+async fn expire(engine: &Arc<Engine>) -> Result<(), StoreError> {
+    loop {
+        let overdue = engine.store.overdue(engine.time.now(), BATCH).await?;
+        let more = overdue.len() == BATCH;
+        if !overdue.is_empty() {
+            let changes = overdue.into_iter().map(|task| engine.change(task, Event::Expire));
+            engine.apply(changes.collect()).await?;
+        }
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+async fn compare(engine: &Arc<Engine>) -> Result<(), StoreError> {
+    engine.board.expect_more();
+    engine.hub.prune(|task| engine.executions.drives(task));
+    let rows = engine.store.running().await?;
+    let members: HashSet<BootId> =
+        engine.fleet.members().iter().map(|member| member.boot_id).collect();
+    let orphans = rows.into_iter().filter(|row| {
+        !members.contains(&row.holder.boot_id) && !engine.executions.is_ours(held(row))
+    });
+    let lost: Vec<_> = orphans
+        .map(|row| engine.change(row.id, Event::Lost { lease: row.lease }))
+        .collect();
+    if !lost.is_empty() {
+        tracing::warn!(tasks = lost.len(), "running tasks without a worker are requeued");
+        engine.apply(lost).await?;
+    }
+    Ok(())
+}
+
+fn held(row: &Running) -> Held {
+    Held { task: row.id, lease: row.lease }
+}
