@@ -149,14 +149,6 @@ impl Board {
         self.inner.wake.notify_one();
     }
 
-    /// A worker takes new work, or none for now.
-    pub(crate) fn set_open(&self, boot_id: BootId, open: bool) {
-        if let Some(seat) = self.lock().seats.get_mut(&boot_id) {
-            seat.open = open;
-        }
-        self.inner.wake.notify_one();
-    }
-
     /// A worker is gone; slots taken on it are given back to nobody.
     pub(crate) fn leave(&self, boot_id: BootId) {
         self.lock().seats.remove(&boot_id);

@@ -10,7 +10,7 @@ use taskfleet_core::{
     failure::{Delivery, FailureKind},
     machine::Event,
     outcome::Outcome,
-    task::{TaskRecord, TaskSpec},
+    task::{TaskRecord, TaskSpec, TaskState},
 };
 use taskfleet_proto::{
     read_outcome, v1::CancelRequest, v1::worker_control_client::WorkerControlClient,
@@ -92,6 +92,18 @@ impl Engine {
         self.drive(member, record, None, slot);
     }
 
+    /// Follows executions that the store knows and nobody here follows (any more).
+    pub(crate) async fn follow_again(self: &Arc<Self>, member: &Arc<Member>, held: Vec<Held>) {
+        for held in held {
+            if let Ok(Some(detail)) = self.store.task(held.task, 0).await
+                && detail.record.lease == held.lease
+                && detail.record.state == TaskState::Running
+            {
+                self.attach(member, &detail.record);
+            }
+        }
+    }
+
     fn drive(
         self: &Arc<Self>,
         member: &Arc<Member>,
@@ -100,7 +112,7 @@ impl Engine {
         slot: Slot,
     ) {
         let held = held(record);
-        let Some(abandoned) = self.executions.begin(held, member.boot_id) else { return };
+        let Some(abandoned) = self.executions.begin(held) else { return };
         let execution = Execution {
             engine: self.clone(),
             member: member.clone(),

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use taskfleet_core::{BootId, Lease, TaskId, adoption::Held};
+use taskfleet_core::{Lease, TaskId, adoption::Held};
 use tokio_util::sync::CancellationToken;
 
 /// Which executions have a driver in this process. One driver an execution.
@@ -23,7 +23,6 @@ struct State {
 
 struct Driver {
     lease: Lease,
-    boot_id: BootId,
     abandoned: CancellationToken,
 }
 
@@ -52,7 +51,7 @@ impl Executions {
 
     /// A driver for this execution begins; `None` when one drives it or a later lease
     /// already. The token says when the execution is over by other means.
-    pub(crate) fn begin(&self, held: Held, boot_id: BootId) -> Option<CancellationToken> {
+    pub(crate) fn begin(&self, held: Held) -> Option<CancellationToken> {
         let drivers = &mut self.lock().drivers;
         match drivers.get(&held.task) {
             Some(driver) if driver.lease >= held.lease => return None,
@@ -60,7 +59,7 @@ impl Executions {
             None => {}
         }
         let abandoned = CancellationToken::new();
-        let driver = Driver { lease: held.lease, boot_id, abandoned: abandoned.clone() };
+        let driver = Driver { lease: held.lease, abandoned: abandoned.clone() };
         drivers.insert(held.task, driver);
         Some(abandoned)
     }

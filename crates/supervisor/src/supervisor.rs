@@ -156,9 +156,12 @@ impl Supervisor {
 async fn router(engine: &Arc<Engine>) -> Result<(Health, Router), Error> {
     let (health, health_service) = Health::new(SERVICES).await;
     let reflection = || {
-        tonic_reflection::server::Builder::configure()
+        let known = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .with_service_name("grpc.health.v1.Health");
+        // The descriptors know the workers' services too, which are not served here.
+        SERVICES.iter().fold(known, |known, service| known.with_service_name(*service))
     };
     let wrong = |error: tonic_reflection::server::Error| Error::Settings(error.to_string());
     let tasks = TaskServiceServer::new(TaskApi { engine: engine.clone() })

@@ -1,11 +1,11 @@
 //! Finds what notifications missed: memory is a cache, the store is the truth.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use taskfleet_core::{BootId, adoption::Held, machine::Event};
+use taskfleet_core::{adoption::Held, machine::Event};
 use taskfleet_store::{Running, StoreError};
 
-use crate::engine::Engine;
+use crate::{engine::Engine, fleet::LinkState};
 
 /// A queued task expires within a second of its deadline.
 const DEADLINES_EVERY: Duration = Duration::from_millis(500);
@@ -57,14 +57,19 @@ async fn compare(engine: &Arc<Engine>) -> Result<(), StoreError> {
     engine.board.expect_more();
     engine.hub.prune(|task| engine.executions.drives(task));
     let rows = engine.store.running().await?;
-    let members: HashSet<BootId> =
-        engine.fleet.members().iter().map(|member| member.boot_id).collect();
-    let orphans = rows.into_iter().filter(|row| {
-        !members.contains(&row.holder.boot_id) && !engine.executions.is_ours(held(row))
-    });
-    let lost: Vec<_> = orphans
-        .map(|row| engine.change(row.id, Event::Lost { lease: row.lease }))
-        .collect();
+    let forgotten: Vec<Running> =
+        rows.into_iter().filter(|row| !engine.executions.is_ours(held(row))).collect();
+    let mut lost = Vec::new();
+    for row in forgotten {
+        match engine.fleet.member(row.holder.boot_id) {
+            Some(member) if matches!(member.link_state(), LinkState::Up(_)) => {
+                engine.follow_again(&member, vec![held(&row)]).await;
+            }
+            // It is being dialled, and then says what it holds.
+            Some(_) => {}
+            None => lost.push(engine.change(row.id, Event::Lost { lease: row.lease })),
+        }
+    }
     if !lost.is_empty() {
         tracing::warn!(tasks = lost.len(), "running tasks without a worker are requeued");
         engine.apply(lost).await?;

@@ -88,7 +88,14 @@ async fn settle_differences(engine: &Arc<Engine>, member: &Arc<Member>, answer: 
         })
         .filter(|held| !engine.executions.is_ours(*held))
         .collect();
-    let believed = engine.undriven(member.boot_id).await;
+    // A request of our own epoch may still lie in a connection that broke: it is asked for
+    // with attach_only, which forbids it to start. Older ones are refused since Adopt.
+    let epoch = engine.store.identity().epoch;
+    let undriven = engine.undriven(member.boot_id).await.into_iter();
+    let (believed, mut recent): (Vec<Held>, Vec<Held>) =
+        undriven.partition(|row| row.lease.epoch() < epoch);
+    recent.retain(|row| !held.contains(row));
+    engine.follow_again(member, recent).await;
     let (adopt, missing) = reconcile(&member.holder(), &held, &believed);
     tracing::debug!(
         worker = member.name(),
