@@ -1,1 +1,30 @@
-fn main() {}
+//! `taskfleet`: submit, follow and manage tasks; run a whole fleet on one machine.
+
+mod args;
+mod client;
+mod commands;
+mod failure;
+mod follow;
+mod json;
+mod output;
+mod patience;
+mod services;
+mod table;
+mod words;
+
+use std::{process::ExitCode, time::Duration};
+
+fn main() -> ExitCode {
+    // Refused only when a provider stands already, and then there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = args::parse();
+    run(cli).unwrap_or_else(|error| failure::report(&error))
+}
+
+fn run(cli: args::Cli) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let code = runtime.block_on(commands::run(cli));
+    // A name that nobody resolves must not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    code
+}

@@ -173,8 +173,8 @@ impl ExecutionTable {
     /// A request to run or attach to (task, lease).
     ///
     /// # Errors
-    /// See [`Refused`]. None of them started anything, and after [`Refused::NotHeld`] and
-    /// [`Refused::Ended`] nothing ever will.
+    /// See [`Refused`]. None of them started anything, and after all but
+    /// [`Refused::NotServed`] nothing ever will.
     pub fn process(
         &mut self,
         caller: Caller,
@@ -198,7 +198,11 @@ impl ExecutionTable {
         if self.ended.covers(wanted) {
             return Err(Refused::Ended);
         }
-        self.make_room(entry)?;
+        if let Err(refused) = self.make_room(entry) {
+            // The supervisor requeues it for free: it must not start here after all.
+            self.ended.remember(wanted, now);
+            return Err(refused);
+        }
         let abort = self.supersede(wanted.task, entry, now);
         let phase = Phase::Running;
         let entry = Entry {
@@ -247,14 +251,18 @@ impl ExecutionTable {
     pub fn expire(&mut self, now: Instant) -> usize {
         self.ended.forget(now);
         let (hold_for, heard_at) = (self.bounds.hold_for, self.heard_at);
-        let over: Vec<TaskId> = self
+        let over: Vec<Held> = self
             .entries
             .iter()
             .filter(|(_, entry)| entry.is_over(self.serving, heard_at, hold_for, now))
-            .map(|(task, _)| *task)
+            .map(|(task, entry)| Held {
+                task: *task,
+                lease: entry.lease,
+            })
             .collect();
-        for task in &over {
-            self.remove(*task);
+        for dropped in &over {
+            self.ended.remember(*dropped, now);
+            self.remove(dropped.task);
         }
         over.len()
     }

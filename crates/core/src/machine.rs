@@ -140,6 +140,8 @@ pub fn apply(
         }
         (Running, Event::Adopt { lease, holder }) if *lease > task.lease => {
             let ended = end_lease(task, LeaseEnd::Requeued, None, true);
+            // The call of the lower lease may have been made: no repeat goes uncounted.
+            task.counters.requeues += 1;
             claim(task, *lease, holder, now);
             Ok(ended)
         }

@@ -1,10 +1,13 @@
 //! When to stop.
 
-use std::io;
+use std::{
+    io::{self, Read},
+    thread,
+};
 
 use tokio::{
-    io::AsyncReadExt,
     signal::unix::{SignalKind, signal},
+    sync::oneshot,
 };
 
 /// Waits for SIGTERM or SIGINT.
@@ -24,7 +27,24 @@ pub async fn stop_requested() -> io::Result<()> {
 /// Waits until standard input ends: for a process whose parent holds the other end of that
 /// pipe, the moment when the parent is gone, however it went.
 pub async fn parent_gone() {
-    let mut input = tokio::io::stdin();
+    let (gone, told) = oneshot::channel();
+    // A thread of its own that nobody waits for: tokio's standard input keeps the runtime, and
+    // so the process, from ending as long as the parent lives.
+    thread::spawn(move || {
+        read_to_end(io::stdin());
+        let _ = gone.send(());
+    });
+    let _ = told.await;
+}
+
+fn read_to_end(mut input: impl Read) {
     let mut buffer = [0; 64];
-    while !matches!(input.read(&mut buffer).await, Ok(0) | Err(_)) {}
+    loop {
+        match input.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
 }

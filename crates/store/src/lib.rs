@@ -5,10 +5,15 @@
 //! that it is tested against. Both decide every change with
 //! [`taskfleet_core::machine::apply`], inside the transaction that writes it.
 
+mod decide;
 mod error;
+mod intake;
 mod memory;
+mod page;
 mod sqlite;
+mod tally;
 mod types;
+mod words;
 
 use async_trait::async_trait;
 use taskfleet_core::{TaskId, Timestamp, machine::Refusal, task::TaskSpec};
@@ -72,7 +77,10 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// When they could not be read.
-    async fn queued(&self, limit: usize) -> Result<Vec<taskfleet_core::task::TaskRecord>, StoreError>;
+    async fn queued(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<taskfleet_core::task::TaskRecord>, StoreError>;
 
     /// Every running task, with who has it.
     ///

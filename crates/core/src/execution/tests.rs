@@ -71,6 +71,17 @@ fn attaching_never_starts_and_what_was_denied_never_runs_later() {
 }
 
 #[test]
+fn a_start_that_was_refused_never_runs_later() {
+    let mut table = table();
+    start(&mut table, held(1, 5)).unwrap();
+    start(&mut table, held(2, 5)).unwrap();
+    assert_eq!(start(&mut table, held(3, 5)), Err(Refused::NoSlot));
+    table.settle(caller(1, 1), held(1, 5), NOW).unwrap();
+    assert_eq!(start(&mut table, held(3, 5)), Err(Refused::Ended));
+    assert_eq!(start(&mut table, held(3, 6)), START);
+}
+
+#[test]
 fn a_cancel_that_overtakes_its_request_leaves_a_tombstone() {
     let mut table = table();
     assert_eq!(
@@ -112,7 +123,7 @@ fn slots_and_the_outbox_are_bounded_and_nothing_held_is_evicted() {
     for task in 1..=2 {
         table.finish(held(task, 1), 10, NOW);
     }
-    assert_eq!(start(&mut table, held(3, 1)), Err(Refused::OutboxFull));
+    assert_eq!(start(&mut table, held(3, 2)), Err(Refused::OutboxFull));
     assert_eq!(table.held(), 2);
 }
 
@@ -135,4 +146,23 @@ fn draining_refuses_new_work_and_still_attaches() {
     table.drain();
     assert_eq!(start(&mut table, held(2, 5)), Err(Refused::Draining));
     assert_eq!(start(&mut table, held(1, 5)), Ok(Admitted::Attach));
+}
+
+#[test]
+fn a_lower_lease_that_comes_after_the_higher_one_is_refused() {
+    let mut table = table();
+    assert_eq!(start(&mut table, held(1, 6)), START);
+    assert_eq!(start(&mut table, held(1, 5)), Err(Refused::Ended));
+    assert_eq!(start(&mut table, held(1, 6)), Ok(Admitted::Attach));
+}
+
+#[test]
+fn a_lease_whose_outcome_was_dropped_never_runs_again() {
+    let mut table = table();
+    start(&mut table, held(1, 5)).unwrap();
+    table.finish(held(1, 5), 10, NOW);
+    let later = NOW + Duration::from_secs(3_600);
+    assert_eq!(table.expire(later), 1);
+    let again = table.process(caller(1, 1), held(1, 5), false, later);
+    assert_eq!(again, Err(Refused::Ended));
 }

@@ -319,3 +319,48 @@ fn an_outcome_that_is_reported_again_after_a_restart_counts_once() {
     assert_eq!(again, Err(Refusal::Stale));
     assert_eq!(task.counters.attempts, 1);
 }
+
+#[test]
+fn a_live_lease_that_gives_way_to_a_higher_one_is_counted() {
+    let mut task = running();
+    let higher = task.lease.next(EPOCH);
+    let adopt = Event::Adopt {
+        lease: higher,
+        holder: holder(2),
+    };
+    let change = step(&mut task, adopt, at(1)).unwrap();
+    assert_eq!(change.ended.unwrap().end, LeaseEnd::Requeued);
+    assert_eq!(task.counters.requeues, 1);
+}
+
+#[test]
+fn after_its_workers_word_a_lease_delivers_nothing_more() {
+    let mut task = running();
+    let lease = task.lease;
+    step(&mut task, failed(lease, FailureKind::ApiError), at(0)).unwrap();
+    assert_eq!(
+        step(&mut task, completed(lease), at(1)),
+        Err(Refusal::Stale)
+    );
+    assert_eq!(task.state, TaskState::Queued);
+}
+
+#[test]
+fn the_loss_of_a_stale_lease_does_not_touch_the_live_one() {
+    let mut task = running();
+    let old = task.lease;
+    step(&mut task, Event::Lost { lease: old }, at(1)).unwrap();
+    step(
+        &mut task,
+        Event::Claim {
+            holder: holder(2),
+            epoch: EPOCH,
+        },
+        at(1),
+    )
+    .unwrap();
+    for late in [Event::Lost { lease: old }, Event::NotStarted { lease: old }] {
+        assert_eq!(step(&mut task, late, at(2)), Err(Refusal::Stale));
+    }
+    assert_eq!((task.state, task.counters.losses), (TaskState::Running, 1));
+}

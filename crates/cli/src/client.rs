@@ -1,0 +1,91 @@
+//! The one place that connects to a supervisor.
+
+use std::{future::Future, time::Duration};
+
+use taskfleet_proto::v1::{
+    fleet_service_client::FleetServiceClient, task_service_client::TaskServiceClient,
+};
+use taskfleet_runtime::transport::MAX_MESSAGE_BYTES;
+use tonic::{
+    Response, Status,
+    transport::{Channel, Endpoint},
+};
+
+use crate::failure::{self, Failure};
+
+/// A machine that does not answer within this is treated as gone.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// A stopped supervisor takes connections and never answers.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How soon a stream learns that its supervisor has stopped turning.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+
+/// A connection to a supervisor, made again by itself when it breaks.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    address: String,
+    channel: Channel,
+}
+
+impl Client {
+    /// Connects to `address` (host:port).
+    ///
+    /// # Errors
+    /// [`Failure::Unreachable`].
+    pub(crate) async fn connect(address: &str) -> Result<Self, Failure> {
+        let authority = address.trim_start_matches("http://");
+        let unreachable = |cause| Failure::Unreachable { address: authority.to_owned(), cause };
+        let endpoint = Endpoint::from_shared(format!("http://{authority}"))
+            .map_err(|_| unreachable("this is not host:port".to_owned()))?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(KEEPALIVE)
+            .keep_alive_timeout(KEEPALIVE)
+            .tcp_nodelay(true);
+        let channel = endpoint.connect().await;
+        let channel = channel.map_err(|error| unreachable(failure::root_cause(&error)))?;
+        Ok(Self { address: authority.to_owned(), channel })
+    }
+
+    /// Where it is connected to.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The supervisor's `TaskService`.
+    pub(crate) fn tasks(&self) -> TaskServiceClient<Channel> {
+        TaskServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    /// The supervisor's `FleetService`.
+    pub(crate) fn fleet(&self) -> FleetServiceClient<Channel> {
+        FleetServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    /// Waits for a call's answer, in bounded time; for a stream, until it is open.
+    ///
+    /// # Errors
+    /// [`Failure::Unreachable`] when none came, [`Failure::Refused`] when it was an error.
+    pub(crate) async fn answer<T>(
+        &self,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Failure> {
+        match tokio::time::timeout(ANSWER_TIMEOUT, call).await {
+            Ok(Ok(response)) => Ok(response.into_inner()),
+            Ok(Err(status)) => Err(self.failure(status)),
+            Err(_) => Err(self.unreachable("it does not answer".to_owned())),
+        }
+    }
+
+    /// What a status of a call or stream means.
+    pub(crate) fn failure(&self, status: Status) -> Failure {
+        if failure::is_break(&status) {
+            return self.unreachable(failure::break_cause(&status));
+        }
+        Failure::Refused(Box::new(status))
+    }
+
+    /// There was no answer.
+    pub(crate) fn unreachable(&self, cause: String) -> Failure {
+        Failure::Unreachable { address: self.address.clone(), cause }
+    }
+}

@@ -1,0 +1,87 @@
+//! `taskfleet submit`: hands over a task, once, whatever happens to the connection.
+
+mod spec;
+
+use std::{process::ExitCode, time::Duration};
+
+use taskfleet_proto::v1::{SubmitTaskResponse, Task, TaskSpec};
+
+use super::{get, watch};
+use crate::{
+    args::Global,
+    client::Client,
+    failure::Failure,
+    follow::{Event, Follow},
+    json, output,
+    patience::Patience,
+};
+pub(crate) use spec::{SubmitArgs, random_key};
+
+/// How long a supervisor that does not answer is asked again.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Submits; then prints the id, or follows the task.
+///
+/// # Errors
+/// When the supervisor refuses, is not reachable, or did not answer in time.
+pub(crate) async fn run(global: &Global, args: SubmitArgs) -> anyhow::Result<ExitCode> {
+    let spec = args.spec()?;
+    let client = Client::connect(&global.address).await?;
+    let answer = submit(&client, spec).await?;
+    if args.watch || args.wait {
+        return follow(global, &args, client, answer).await;
+    }
+    if global.json {
+        output::line(&json::pretty("SubmitTaskResponse", &answer)?)?;
+    } else {
+        output::line(&answer.task_id)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks until there is an answer. No answer means unknown, and the idempotency key makes
+/// asking again safe.
+async fn submit(client: &Client, spec: TaskSpec) -> Result<SubmitTaskResponse, Failure> {
+    let mut patience = Patience::new(PATIENCE);
+    loop {
+        match client.answer(client.tasks().submit_task(spec.clone())).await {
+            Err(Failure::Unreachable { address, cause }) => {
+                if !patience.is_tried() {
+                    output::talk(&format!("no answer from {address} ({cause}); asking again"));
+                }
+                if !patience.pause().await {
+                    let key = spec.idempotency_key;
+                    return Err(Failure::Unknown { address, cause, key, patience: PATIENCE });
+                }
+            }
+            answer => return answer,
+        }
+    }
+}
+
+async fn follow(
+    global: &Global,
+    args: &SubmitArgs,
+    client: Client,
+    answer: SubmitTaskResponse,
+) -> anyhow::Result<ExitCode> {
+    let follow = Follow::new(client.clone(), answer.task_id.clone());
+    if args.watch && !global.json {
+        output::talk(&format!("task {}", answer.task_id));
+        return watch::print_text(follow).await;
+    }
+    let task = ended(follow).await?;
+    if global.json {
+        output::line(&json::pretty("Task", &task)?)?;
+        return Ok(watch::exit_code(&task));
+    }
+    get::print_result(&client, &task).await
+}
+
+async fn ended(mut follow: Follow) -> Result<Task, Failure> {
+    loop {
+        if let Event::Ended(task) = follow.next().await? {
+            return Ok(*task);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! A fleet of real processes for one test: a simulated API, a supervisor, workers.
+//!
+//! ```ignore
+//! let mut fleet = Fleet::start(2).await;
+//! let id = fleet.submit("hello [sim:ok,deltas=50,delay=20]").await;
+//! fleet.supervisor().kill();
+//! fleet.supervisor().restart().await;
+//! assert_eq!(fleet.ended(&id).await.state(), TaskState::Completed);
+//! assert_eq!(fleet.calls().await.total, 1);
+//! ```
+//!
+//! The store lies in a temporary directory, every port is free to take and kept over restarts,
+//! and each process logs into a file there. Dropping the fleet kills every process and fails
+//! the test when one is left behind that it did not start itself.
+
+mod calls;
+mod leftovers;
+mod plan;
+mod process;
+mod wait;
+
+use std::process::Output;
+
+use taskfleet_proto::v1::{
+    GetTaskRequest, ListWorkersRequest, Task, TaskSpec, TaskState, Worker, WorkerState,
+    fleet_service_client::FleetServiceClient, task_service_client::TaskServiceClient,
+};
+use taskfleet_runtime::transport::MAX_MESSAGE_BYTES;
+use tempfile::TempDir;
+use tonic::transport::{Channel, Endpoint};
+
+pub(crate) use calls::Calls;
+pub(crate) use leftovers::Leftovers;
+pub(crate) use plan::Plan;
+pub(crate) use process::Process;
+pub(crate) use wait::{BOUND, until, until_within};
+
+/// The running fleet.
+pub(crate) struct Fleet {
+    // Dropped in this order: processes first, so that their ends are seen by those they know.
+    workers: Vec<Process>,
+    supervisor: Process,
+    sim: Process,
+    leftovers: Leftovers,
+    plan: Plan,
+    dir: TempDir,
+}
+
+impl Fleet {
+    /// A fleet of so many workers over a simulated API that answers at once; all are ready.
+    pub(crate) async fn start(workers: usize) -> Self {
+        Plan::new(workers).start().await
+    }
+
+    /// The supervisor's process.
+    pub(crate) fn supervisor(&mut self) -> &mut Process {
+        &mut self.supervisor
+    }
+
+    /// The process of worker `index`, from 0; it is called `worker-{index}`.
+    pub(crate) fn worker(&mut self, index: usize) -> &mut Process {
+        &mut self.workers[index]
+    }
+
+    /// The index of the worker that has this name in the fleet.
+    pub(crate) fn index_of(&self, name: &str) -> usize {
+        self.workers.iter().position(|worker| worker.name() == name).expect("a worker of ours")
+    }
+
+    /// The simulated API's process.
+    pub(crate) fn sim(&mut self) -> &mut Process {
+        &mut self.sim
+    }
+
+    /// Starts one more worker; its index.
+    pub(crate) async fn add_worker(&mut self) -> usize {
+        let index = self.workers.len();
+        let (supervisor, sim) = (self.supervisor.address(), self.sim.address());
+        let spec = self.plan.worker(index, supervisor, sim, &self.dir, &self.leftovers);
+        self.workers.push(Process::start(spec).await);
+        index
+    }
+
+    /// A client of the supervisor's `TaskService`. It connects when it is used, anew each time
+    /// that the supervisor was restarted.
+    pub(crate) fn tasks(&self) -> TaskServiceClient<Channel> {
+        TaskServiceClient::new(self.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    /// A client of the supervisor's `FleetService`.
+    pub(crate) fn fleet(&self) -> FleetServiceClient<Channel> {
+        FleetServiceClient::new(self.channel())
+    }
+
+    fn channel(&self) -> Channel {
+        let uri = format!("http://{}", self.supervisor.address());
+        Endpoint::from_shared(uri).unwrap().connect_lazy()
+    }
+
+    /// Submits a prompt; the task's id.
+    pub(crate) async fn submit(&self, content: &str) -> String {
+        let spec = TaskSpec { content: content.to_owned(), ..TaskSpec::default() };
+        self.tasks().submit_task(spec).await.unwrap().into_inner().task_id
+    }
+
+    /// The task as it stands.
+    pub(crate) async fn get(&self, task_id: &str) -> Task {
+        let request = GetTaskRequest { task_id: task_id.to_owned() };
+        self.tasks().get_task(request).await.unwrap().into_inner().task.unwrap()
+    }
+
+    /// Waits until the task is in `state`; also while the supervisor is away.
+    pub(crate) async fn until_state(&self, task_id: &str, state: TaskState) -> Task {
+        let what = format!("task {task_id} is {}", state.as_str_name());
+        until(&what, || self.try_get(task_id, move |task| task.state() == state)).await
+    }
+
+    /// Waits until the task has ended; also while the supervisor is away.
+    pub(crate) async fn ended(&self, task_id: &str) -> Task {
+        let what = format!("task {task_id} has ended");
+        until(&what, || self.try_get(task_id, |task| task.finished_at.is_some())).await
+    }
+
+    async fn try_get(&self, task_id: &str, wanted: impl Fn(&Task) -> bool) -> Option<Task> {
+        let request = GetTaskRequest { task_id: task_id.to_owned() };
+        let answer = self.tasks().get_task(request).await.ok()?;
+        answer.into_inner().task.filter(wanted)
+    }
+
+    /// The workers as the supervisor sees them; none while it is away.
+    pub(crate) async fn workers(&self) -> Vec<Worker> {
+        let answer = self.fleet().list_workers(ListWorkersRequest {}).await;
+        answer.map_or_else(|_| Vec::new(), |answer| answer.into_inner().workers)
+    }
+
+    /// Waits until exactly `count` workers are ready.
+    pub(crate) async fn until_ready(&self, count: usize) {
+        until(&format!("{count} workers are ready"), || async {
+            let workers = self.workers().await;
+            let ready = workers.iter().filter(|worker| worker.state() == WorkerState::Ready);
+            (ready.count() == count).then_some(())
+        })
+        .await;
+    }
+
+    /// What the simulated API was called for.
+    pub(crate) async fn calls(&self) -> Calls {
+        Calls::read(self.sim.address()).await
+    }
+
+    /// Runs a command of the CLI against this fleet, to its end.
+    pub(crate) async fn taskfleet(&self, args: &[&str]) -> Output {
+        self.command(args).output().await.unwrap()
+    }
+
+    /// A command of the CLI against this fleet, for a test that spawns it itself. It dies with
+    /// its handle.
+    pub(crate) fn command(&self, args: &[&str]) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_taskfleet"));
+        command.args(args).env("TASKFLEET_ADDRESS", self.supervisor.address()).kill_on_drop(true);
+        command
+    }
+
+    /// What a process has logged so far: "supervisor", "openai-sim", "worker-0" ….
+    pub(crate) fn log(&self, name: &str) -> String {
+        std::fs::read_to_string(self.dir.path().join(format!("{name}.log"))).unwrap_or_default()
+    }
+
+    fn show_logs(&self) {
+        let names = self.workers.iter().chain([&self.supervisor, &self.sim]).map(Process::name);
+        for name in names {
+            eprintln!("--- {name}\n{}", self.log(name));
+        }
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for process in self.workers.iter_mut().chain([&mut self.supervisor, &mut self.sim]) {
+            process.kill();
+        }
+        let left = self.leftovers.kill();
+        if std::thread::panicking() {
+            self.show_logs();
+        } else {
+            assert!(left.is_empty(), "processes were left behind: {left:?}");
+        }
+    }
+}

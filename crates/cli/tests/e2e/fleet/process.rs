@@ -1,0 +1,152 @@
+//! One process, and what a test may do to it.
+
+use std::{
+    fs::OpenOptions,
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use super::wait::{BOUND, until};
+
+/// How to start it.
+pub(super) struct Spec {
+    pub(super) name: String,
+    pub(super) args: Vec<String>,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) listen: Listen,
+    pub(super) log: PathBuf,
+}
+
+/// How it is told where to listen.
+#[derive(Clone, Copy)]
+pub(super) enum Listen {
+    Flag(&'static str),
+    Variable(&'static str),
+}
+
+/// A process of the fleet, running or not.
+pub(crate) struct Process {
+    spec: Spec,
+    address: String,
+    child: Option<Running>,
+}
+
+struct Running {
+    child: Child,
+    // Held: a process that prints into a closed pipe fails.
+    _stdout: BufReader<tokio::process::ChildStdout>,
+}
+
+impl Process {
+    /// Starts it on a free port.
+    pub(super) async fn start(spec: Spec) -> Self {
+        let mut process = Self { spec, address: "127.0.0.1:0".to_owned(), child: None };
+        process.restart().await;
+        process
+    }
+
+    /// What it is called in the logs and, for a worker, in the fleet.
+    pub(crate) fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    /// Where it listens, host:port; the same after a restart.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the process runs").child.id()
+    }
+
+    /// SIGKILL; it is gone when this returns. Nothing happens to one that does not run.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut running) = self.child.take() {
+            // Fails only for one that has ended by itself.
+            let _ = running.child.kill();
+            running.child.wait().unwrap();
+        }
+    }
+
+    /// SIGSTOP: it hangs, with its connections open.
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// SIGCONT: it goes on.
+    pub(crate) fn cont(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// SIGTERM, without waiting for what follows.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let name = self.spec.name.clone();
+        let mut running = self.child.take().expect("the process runs");
+        let what = format!("{name} has ended");
+        until(&what, || {
+            let status = running.child.try_wait().unwrap();
+            async move { status }
+        })
+        .await
+    }
+
+    /// Starts it again at the same address, after killing it if it runs; returns when it listens.
+    pub(crate) async fn restart(&mut self) {
+        self.kill();
+        let mut child = self.command().spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let mut stdout = BufReader::new(tokio::process::ChildStdout::from_std(stdout).unwrap());
+        let mut line = String::new();
+        let read = tokio::time::timeout(BOUND, stdout.read_line(&mut line)).await;
+        self.child = Some(Running { child, _stdout: stdout });
+        let address = line.trim_end().strip_prefix("listening on ");
+        let log = || std::fs::read_to_string(&self.spec.log).unwrap_or_default();
+        let Some(address) = address else {
+            panic!("{} does not listen: {read:?}\n{}", self.spec.name, log())
+        };
+        self.address = address.to_owned();
+    }
+
+    /// Like [`Process::restart`], at another address.
+    pub(crate) async fn restart_elsewhere(&mut self) {
+        "127.0.0.1:0".clone_into(&mut self.address);
+        self.restart().await;
+    }
+
+    fn command(&self) -> Command {
+        let log = OpenOptions::new().create(true).append(true).open(&self.spec.log).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_taskfleet"));
+        command.args(&self.spec.args).arg("--exit-with-parent");
+        match self.spec.listen {
+            Listen::Flag(flag) => command.args([flag, &self.address]),
+            Listen::Variable(name) => command.env(name, &self.address),
+        };
+        command.envs(self.spec.env.iter().map(|(name, value)| (name, value)));
+        // Its standard input ends with the test, also with one that is killed.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
+        command
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid().cast_signed()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

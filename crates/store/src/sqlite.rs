@@ -1,0 +1,158 @@
+//! The store in a file: SQLite with a write-ahead log, one writer, a few readers.
+
+mod codes;
+mod fault;
+mod open;
+mod read;
+mod readers;
+mod rows;
+mod write;
+mod writer;
+
+use std::thread::{self, JoinHandle};
+
+use async_trait::async_trait;
+use taskfleet_core::{
+    TaskId, Timestamp,
+    machine::Refusal,
+    task::{TaskRecord, TaskSpec},
+};
+
+use crate::{
+    Store,
+    error::{StoreError, SubmitError},
+    types::{
+        Applied, Change, Counts, Identity, NewTask, OutcomeFilter, OutcomePage, Running, Submitted,
+        TaskDetail,
+    },
+};
+use readers::Readers;
+use writer::{Weight, Writer};
+
+pub use open::SqliteOptions;
+
+/// Keeps tasks in a file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    identity: Identity,
+    // Dropped in this order: the writer's connection is closed last and tidies the file up,
+    // then the next supervisor may come.
+    readers: Readers,
+    writer: Writer,
+    _lock: open::Lock,
+}
+
+impl SqliteStore {
+    /// Opens the store in a file, or makes it. What it says is on disk when this returns.
+    /// It blocks, for a few syncs.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`], [`StoreError::NotAStore`], [`StoreError::Newer`]; or when it
+    /// cannot be read or written.
+    pub fn open(options: SqliteOptions) -> Result<Self, StoreError> {
+        let open::Opened {
+            identity,
+            tally,
+            connection,
+            opener,
+            lock,
+        } = open::open(options)?;
+        let writer = Writer::start(connection, identity.epoch, tally)?;
+        let readers = Readers::start(&opener)?;
+        Ok(Self {
+            identity,
+            readers,
+            writer,
+            _lock: lock,
+        })
+    }
+
+    async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.writer.check()?;
+        self.readers.read(read).await
+    }
+}
+
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    let spawned = thread::Builder::new().name(name).spawn(run);
+    spawned.map_err(|error| StoreError::Failed(format!("cannot start a thread: {error}")))
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    fn counts(&self) -> Counts {
+        self.writer.tally().counts
+    }
+
+    async fn submit(
+        &self,
+        tasks: Vec<NewTask>,
+        now: Timestamp,
+    ) -> Result<Vec<Submitted>, SubmitError> {
+        let weight = Weight::of_tasks(&tasks);
+        let submitted = self
+            .writer
+            .write(weight, move |unit| unit.submit(&tasks, now))
+            .await?;
+        submitted.map_err(SubmitError::Conflicts)
+    }
+
+    async fn apply(
+        &self,
+        changes: Vec<Change>,
+        now: Timestamp,
+    ) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
+        let weight = Weight::of_changes(&changes);
+        self.writer
+            .write(weight, move |unit| unit.apply(changes, now))
+            .await
+    }
+
+    async fn task(&self, id: TaskId, max_result: usize) -> Result<Option<TaskDetail>, StoreError> {
+        self.read(move |from| read::task(from, id, max_result))
+            .await
+    }
+
+    async fn specs(&self, ids: Vec<TaskId>) -> Result<Vec<(TaskId, TaskSpec)>, StoreError> {
+        self.read(move |from| read::specs(from, &ids)).await
+    }
+
+    async fn queued(&self, limit: usize) -> Result<Vec<TaskRecord>, StoreError> {
+        self.read(move |from| read::queued(from, limit)).await
+    }
+
+    async fn running(&self) -> Result<Vec<Running>, StoreError> {
+        self.read(read::all_running).await
+    }
+
+    async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<TaskId>, StoreError> {
+        self.read(move |from| read::overdue(from, now, limit)).await
+    }
+
+    async fn outcomes(
+        &self,
+        filter: OutcomeFilter,
+        after: u64,
+        limit: usize,
+        max_result: usize,
+    ) -> Result<OutcomePage, StoreError> {
+        self.read(move |from| read::outcomes(from, &filter, after, limit, max_result))
+            .await
+    }
+
+    fn last_outcome(&self) -> u64 {
+        self.writer.tally().last_outcome
+    }
+
+    async fn broken(&self) -> StoreError {
+        self.writer.broken().await
+    }
+}

@@ -1,0 +1,46 @@
+//! What went wrong, in plain words for people: for each way in which a lease or a task can
+//! end without a message from its worker.
+
+use taskfleet_core::{machine::Event, outcome::End};
+
+/// Why a task ended that did not complete; empty if it did.
+pub(crate) fn of_task(event: &Event) -> String {
+    let words = match event {
+        Event::Cancel => "cancelled by its client",
+        Event::Expire => "its deadline passed",
+        Event::Lost { .. } => "workers died, hung or were cut off with it too often",
+        Event::NotStarted { .. } => "workers handed it back too often",
+        Event::Ended { outcome, .. } => match &outcome.end {
+            End::Released => "workers handed it back too often",
+            end => return of_end(end),
+        },
+        Event::Claim { .. } | Event::Adopt { .. } => "",
+    };
+    words.to_owned()
+}
+
+/// Why one lease of a task ended; empty if it completed.
+pub(crate) fn of_lease(event: &Event) -> String {
+    let words = match event {
+        Event::Cancel => "cancelled by its client",
+        Event::Expire => "the task's deadline passed",
+        Event::Lost { .. } => "the worker died, hung or was cut off",
+        Event::NotStarted { .. } => "the worker did not start it",
+        Event::Adopt { .. } => "a worker reported a later lease",
+        Event::Ended { outcome, .. } => return of_end(&outcome.end),
+        Event::Claim { .. } => "",
+    };
+    words.to_owned()
+}
+
+fn of_end(end: &End) -> String {
+    match end {
+        End::Completed(_) => String::new(),
+        End::Released => "the worker handed it back".to_owned(),
+        End::Cancelled => "the worker aborted it though nobody asked for that".to_owned(),
+        End::Failed(failure) if failure.message.is_empty() => {
+            format!("the worker reported {} without words", failure.kind.name())
+        }
+        End::Failed(failure) => failure.message.clone(),
+    }
+}

@@ -1,0 +1,186 @@
+//! Opening, and opening again.
+
+use std::fs;
+
+use rusqlite::Connection;
+use taskfleet_core::{
+    Epoch, Lease, TaskId, Timestamp,
+    failure::Delivery,
+    machine::Event,
+    outcome::{Call, End, Outcome, Payload},
+    retry::Jitter,
+};
+use taskfleet_store::{Change, NewTask, OutcomeFilter, SqliteStore, Store, StoreError, TaskDetail};
+
+use crate::support::{at, holder, open, open_at, task};
+
+async fn complete(store: &SqliteStore, id: TaskId, lease: Lease, now: Timestamp) {
+    let end = End::Completed(Payload::Text("done".to_owned()));
+    let outcome = Outcome {
+        end,
+        call: Call::new(Delivery::Answered),
+    };
+    let event = Event::Ended { lease, outcome };
+    let change = Change {
+        task: id,
+        event,
+        jitter: Jitter::new(0.0),
+    };
+    store
+        .apply(vec![change], now)
+        .await
+        .unwrap()
+        .remove(0)
+        .unwrap();
+}
+
+async fn details(store: &SqliteStore, ids: &[TaskId]) -> Vec<TaskDetail> {
+    let mut details = Vec::new();
+    for id in ids {
+        details.push(store.task(*id, usize::MAX).await.unwrap().unwrap());
+    }
+    details
+}
+
+#[tokio::test]
+async fn a_store_that_is_opened_again_goes_on_where_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let store = open_at(&path, 1_000, 1).unwrap();
+    let claimed = |n| NewTask {
+        claim: Some(holder()),
+        ..task(n)
+    };
+    let tasks = vec![task(1), claimed(2), claimed(3)];
+    let ids = tasks.iter().map(|task| task.id).collect::<Vec<_>>();
+    store.submit(tasks, at(1_000)).await.unwrap();
+    let running = store.running().await.unwrap();
+    complete(&store, ids[2], running[1].lease, at(1_001)).await;
+    let (before, counts, identity) = (
+        details(&store, &ids).await,
+        store.counts(),
+        store.identity(),
+    );
+    drop(store);
+
+    let store = open_at(&path, 2_000, 9).unwrap();
+    assert_eq!(details(&store, &ids).await, before);
+    assert_eq!((store.counts(), store.last_outcome()), (counts, 1));
+    assert_eq!(store.identity().store, identity.store);
+    assert_eq!(
+        (identity.epoch, store.identity().epoch),
+        (Epoch::new(1_000), Epoch::new(2_000))
+    );
+    complete(&store, ids[1], running[0].lease, at(2_001)).await;
+    let page = store
+        .outcomes(OutcomeFilter::default(), 1, 9, 0)
+        .await
+        .unwrap();
+    assert_eq!(page.outcomes[0].0, 2);
+}
+
+#[test]
+fn the_epoch_rises_whatever_the_clock_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let epochs = [1_000, 5, 1_001, 5_000].map(|clock| {
+        let store = open_at(&path, clock, 1).unwrap();
+        store.identity().epoch.number()
+    });
+    assert_eq!(epochs, [1_000, 1_001, 1_002, 5_000]);
+}
+
+#[test]
+fn a_second_supervisor_is_kept_out_until_the_first_is_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let first = open(&path).unwrap();
+    assert_eq!(open(&path).unwrap_err(), StoreError::Locked(path.clone()));
+    drop(first);
+    open(&path).unwrap();
+}
+
+#[tokio::test]
+async fn what_was_sent_is_kept_though_nobody_waits_for_the_answer() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let store = open(&path).unwrap();
+    let mut submission = store.submit(vec![task(1)], at(1));
+    let _ = futures::FutureExt::now_or_never(&mut submission);
+    drop(submission);
+    drop(store);
+    assert_eq!(open(&path).unwrap().counts().queued, 1);
+}
+
+#[test]
+fn missing_directories_are_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a/b/tasks.db");
+    drop(open(&path).unwrap());
+    assert!(path.is_file());
+}
+
+#[test]
+fn other_peoples_files_are_refused_and_left_as_they_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = directory.path().join("text");
+    fs::write(
+        &text,
+        "not a database, but long enough to be taken for one".repeat(99),
+    )
+    .unwrap();
+    let database = directory.path().join("database");
+    let connection = Connection::open(&database).unwrap();
+    connection
+        .execute_batch("CREATE TABLE mine (number)")
+        .unwrap();
+    drop(connection);
+    let marked = directory.path().join("marked");
+    Connection::open(&marked)
+        .unwrap()
+        .pragma_update(None, "application_id", 77)
+        .unwrap();
+    for path in [text, database, marked] {
+        let before = fs::read(&path).unwrap();
+        assert_eq!(
+            open(&path).unwrap_err(),
+            StoreError::NotAStore(path.clone())
+        );
+        assert!(fs::read(&path).unwrap() == before);
+    }
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    drop(open(&path).unwrap());
+    Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    let newer = StoreError::Newer {
+        path: path.clone(),
+        found: 99,
+        known: 1,
+    };
+    assert_eq!(open(&path).unwrap_err(), newer);
+}
+
+#[tokio::test]
+async fn errors_quote_nothing_that_was_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory.path().join("tasks.db")).unwrap();
+    store.submit(vec![task(1)], at(1)).await.unwrap();
+    let same_id = NewTask {
+        id: task(1).id,
+        ..task(2)
+    };
+    let error = store.submit(vec![same_id], at(1)).await.unwrap_err();
+    assert!(
+        !format!("{error} {error:?}").contains("secret"),
+        "{error:?}"
+    );
+    store.submit(vec![task(3)], at(1)).await.unwrap();
+    assert_eq!(store.counts().queued, 2);
+}

@@ -1,0 +1,179 @@
+//! Between the client library and the network: sends once, and sees what comes back first.
+
+use std::{
+    error::Error,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use async_openai::{error::OpenAIError, middleware::HttpRequestFactory};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header::CONTENT_TYPE};
+use reqwest::{Body, Request, Response};
+use serde::de::IgnoredAny;
+use taskfleet_core::{
+    failure::{Delivery, FailureKind},
+    limits::MAX_RESULT_BYTES,
+    outcome::Failure,
+};
+
+use super::{
+    error_body,
+    events::Events,
+    exchange::{Exchange, Shape},
+    upload::Upload,
+};
+use crate::api::failure;
+
+/// Errors have small bodies; what is longer is no error of an API.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+
+/// The service under the client library, for one call.
+#[derive(Clone)]
+pub(super) struct SendOnce {
+    http: reqwest::Client,
+    exchange: Arc<Exchange>,
+}
+
+impl SendOnce {
+    pub(super) fn new(http: reqwest::Client, exchange: Arc<Exchange>) -> Self {
+        Self { http, exchange }
+    }
+
+    async fn send(self, factory: HttpRequestFactory) -> Result<Response, OpenAIError> {
+        let request = factory.build().await?;
+        // It keeps the body for another try, which there never is.
+        drop(factory);
+        let request = self.watched(request);
+        match self.exchange(request).await {
+            Ok(response) => Ok(response),
+            Err(failure) => {
+                self.exchange.fail(failure);
+                // The reason stands in the exchange; this only tells the library to give up.
+                Err(OpenAIError::InvalidArgument("see the exchange".into()))
+            }
+        }
+    }
+
+    fn watched(&self, mut request: Request) -> Request {
+        let body = request
+            .body()
+            .and_then(Body::as_bytes)
+            .map(Bytes::copy_from_slice);
+        if let Some(body) = body {
+            let upload = Upload::new(body, Arc::clone(&self.exchange.progress));
+            *request.body_mut() = Some(Body::wrap(upload));
+        }
+        request
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Response, Failure> {
+        let sent = self.http.execute(request).await;
+        let response = sent.map_err(|error| unreachable(&error))?;
+        let status = response.status().as_u16();
+        let request_id = text(response.headers(), "x-request-id");
+        self.exchange.progress.response_started(status, request_id);
+        if !response.status().is_success() {
+            return Err(self.refusal(response).await);
+        }
+        match self.exchange.shape {
+            Shape::Events => Ok(Events::response(response, Arc::clone(&self.exchange))),
+            Shape::Whole => self.whole(response).await,
+        }
+    }
+
+    async fn refusal(&self, response: Response) -> Failure {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = read(response, MAX_ERROR_BYTES).await.unwrap_or_default();
+        self.exchange.progress.reached(Delivery::Answered);
+        error_body::refusal(status, &headers, &body, &self.exchange)
+    }
+
+    /// Reads the whole answer. Only JSON goes on to the client library, which writes anything
+    /// else into the log.
+    async fn whole(&self, response: Response) -> Result<Response, Failure> {
+        let content_type = content_type(response.headers());
+        let body = read(response, MAX_RESULT_BYTES).await?;
+        self.exchange.progress.reached(Delivery::Answered);
+        if serde_json::from_slice::<IgnoredAny>(&body).is_err() {
+            let words = format!(
+                "the answer is no JSON: {} bytes of {content_type}",
+                body.len()
+            );
+            return Err(failure(FailureKind::BadResponse, words));
+        }
+        self.exchange.keep_body(body.clone());
+        Ok(http::Response::new(body).into())
+    }
+}
+
+impl tower::Service<HttpRequestFactory> for SendOnce {
+    type Response = Response;
+    type Error = OpenAIError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, OpenAIError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), OpenAIError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, factory: HttpRequestFactory) -> Self::Future {
+        Box::pin(self.clone().send(factory))
+    }
+}
+
+/// The body, at most `max` bytes of it.
+async fn read(mut response: Response, max: usize) -> Result<Bytes, Failure> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(|_| broken())? {
+        body.extend_from_slice(&chunk);
+        if body.len() > max {
+            return Err(too_large());
+        }
+    }
+    Ok(body.freeze())
+}
+
+/// No status came.
+fn unreachable(error: &reqwest::Error) -> Failure {
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let what = if error.is_connect() {
+        "could not connect to"
+    } else {
+        "lost the connection to"
+    };
+    failure(
+        FailureKind::Connection,
+        format!("{what} the model API: {cause}"),
+    )
+}
+
+/// The connection broke inside the answer.
+pub(super) fn broken() -> Failure {
+    let words = "the connection to the model API broke in the middle of its answer";
+    failure(FailureKind::Connection, words)
+}
+
+pub(super) fn too_large() -> Failure {
+    let words = format!("the answer is larger than {} MiB", MAX_RESULT_BYTES >> 20);
+    failure(FailureKind::BadResponse, words)
+}
+
+/// What the answer says it is: its type only, for words.
+pub(super) fn content_type(headers: &HeaderMap) -> String {
+    let value = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = value
+        .and_then(|value| value.split(';').next())
+        .unwrap_or("unknown type");
+    essence.chars().take(64).collect()
+}
+
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

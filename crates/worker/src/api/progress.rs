@@ -1,0 +1,121 @@
+//! What is known of a call while it goes on.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use taskfleet_core::{
+    failure::Delivery,
+    outcome::{Call, Usage},
+    text::TextLog,
+};
+use tokio::sync::{Notify, futures::Notified};
+
+/// What is known of one call so far. The call itself may be dropped at any moment, at its
+/// time limit or by a cancel; what stands here stays.
+#[derive(Debug)]
+pub struct Progress {
+    known: Mutex<Known>,
+    grew: Notify,
+}
+
+#[derive(Debug)]
+struct Known {
+    text: TextLog,
+    call: Call,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        let known = Known {
+            text: TextLog::default(),
+            call: Call::new(Delivery::NotSent),
+        };
+        Self {
+            known: Mutex::new(known),
+            grew: Notify::new(),
+        }
+    }
+}
+
+impl Progress {
+    /// The call came at least this far.
+    pub fn reached(&self, delivery: Delivery) {
+        let call = &mut self.lock().call;
+        call.delivery = call.delivery.max(delivery);
+    }
+
+    /// An HTTP status came, and perhaps the provider's id of the call.
+    pub fn response_started(&self, status: u16, request_id: Option<&str>) {
+        let call = &mut self.lock().call;
+        call.delivery = call.delivery.max(Delivery::ResponseStarted);
+        call.http_status = Some(status);
+        call.provider_request_id = request_id.unwrap_or_default().to_owned();
+    }
+
+    /// The model that answers, by its own word.
+    pub fn served_by(&self, model: String) {
+        self.lock().call.served_model = model;
+    }
+
+    /// The model's reason to stop.
+    pub fn finished_with(&self, reason: String) {
+        self.lock().call.finish_reason = reason;
+    }
+
+    /// What the call cost.
+    pub fn used(&self, usage: Usage) {
+        self.lock().call.usage = Some(usage);
+    }
+
+    /// The next piece of the text. Returns how long the whole text is now, in bytes.
+    pub fn push(&self, delta: &str) -> usize {
+        let len = {
+            let text = &mut self.lock().text;
+            text.push(delta);
+            text.len()
+        };
+        self.grew.notify_waiters();
+        len
+    }
+
+    /// What is known of the call.
+    #[must_use]
+    pub fn call(&self) -> Call {
+        self.lock().call.clone()
+    }
+
+    /// The text so far.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.lock().text.as_str().to_owned()
+    }
+
+    /// The length of the text so far, in bytes.
+    #[must_use]
+    pub fn text_len(&self) -> usize {
+        self.lock().text.len()
+    }
+
+    /// The nearest place at or before `offset` where the text so far can be cut.
+    pub(crate) fn cut_before(&self, offset: usize) -> usize {
+        self.lock().text.as_str().floor_char_boundary(offset)
+    }
+
+    /// At most `max` bytes from `offset` on, and whether more is there.
+    pub(crate) fn text_from(&self, offset: usize, max: usize) -> Option<(String, bool)> {
+        let known = self.lock();
+        let piece = known
+            .text
+            .from(offset, max)
+            .filter(|piece| !piece.is_empty())?;
+        Some((piece.to_owned(), offset + piece.len() < known.text.len()))
+    }
+
+    /// Tells of text that comes after it was first polled or enabled.
+    pub(crate) fn grew(&self) -> Notified<'_> {
+        self.grew.notified()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,130 @@
+//! `taskfleet.v1.WorkerControl`: how a supervisor takes over, settles and cancels.
+
+use taskfleet_core::{
+    BootId, Epoch, Lease, StoreId, TaskId, adoption::Held, execution::Caller as Supervisor,
+};
+use taskfleet_proto::{
+    FieldError, parse_id,
+    v1::{
+        AdoptRequest, AdoptResponse, Caller, CancelRequest, CancelResponse, HeldExecution,
+        HeldState, SettleRequest, SettleResponse, Settlement, Verdict,
+        worker_control_server::WorkerControl,
+    },
+};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    executions::{Adopted, Executions},
+    service::status::refused,
+};
+
+/// Serves WorkerControl.
+pub(crate) struct Control {
+    boot_id: BootId,
+    executions: Executions,
+}
+
+impl Control {
+    pub(crate) fn new(boot_id: BootId, executions: Executions) -> Self {
+        Self {
+            boot_id,
+            executions,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl WorkerControl for Control {
+    async fn adopt(
+        &self,
+        request: Request<AdoptRequest>,
+    ) -> Result<Response<AdoptResponse>, Status> {
+        let supervisor = supervisor(request.into_inner().caller)?;
+        let adopted = self.executions.adopt(supervisor).map_err(refused)?;
+        Ok(Response::new(adopt_response(self.boot_id, &adopted)))
+    }
+
+    async fn settle(
+        &self,
+        request: Request<SettleRequest>,
+    ) -> Result<Response<SettleResponse>, Status> {
+        let SettleRequest {
+            caller,
+            settlements,
+        } = request.into_inner();
+        let supervisor = supervisor(caller)?;
+        let leases = read_settlements(&settlements)?;
+        self.executions
+            .settle(supervisor, &leases)
+            .map_err(refused)?;
+        Ok(Response::new(SettleResponse {}))
+    }
+
+    async fn cancel(
+        &self,
+        request: Request<CancelRequest>,
+    ) -> Result<Response<CancelResponse>, Status> {
+        let CancelRequest {
+            caller,
+            task_id,
+            lease,
+        } = request.into_inner();
+        let supervisor = supervisor(caller)?;
+        let lease = read_lease("task_id", &task_id, lease)?;
+        let was_running = self.executions.cancel(supervisor, lease).map_err(refused)?;
+        Ok(Response::new(CancelResponse { was_running }))
+    }
+}
+
+fn supervisor(caller: Option<Caller>) -> Result<Supervisor, FieldError> {
+    let caller = caller.ok_or_else(|| FieldError::new("caller", "is missing"))?;
+    let store = parse_id::<StoreId>("caller.store_id", &caller.store_id)?;
+    Ok(Supervisor {
+        store,
+        epoch: Epoch::new(caller.epoch),
+    })
+}
+
+fn adopt_response(boot_id: BootId, adopted: &Adopted) -> AdoptResponse {
+    let held = adopted.held.iter().map(|(held, ended)| {
+        let state = if *ended {
+            HeldState::Ended
+        } else {
+            HeldState::Running
+        };
+        let task_id = held.task.to_string();
+        HeldExecution {
+            task_id,
+            lease: held.lease.number(),
+            state: state.into(),
+        }
+    });
+    AdoptResponse {
+        boot_id: boot_id.to_string(),
+        held: held.collect(),
+        foreign_held: adopted.foreign as u64,
+    }
+}
+
+/// Both verdicts free the lease; one that is void is aborted too, if it still runs.
+fn read_settlements(settlements: &[Settlement]) -> Result<Vec<Held>, FieldError> {
+    settlements
+        .iter()
+        .enumerate()
+        .map(|(index, settlement)| {
+            if settlement.verdict() == Verdict::Unspecified {
+                let field = format!("settlements[{index}].verdict");
+                return Err(FieldError::new(field, "is neither SETTLED nor STALE"));
+            }
+            let field = format!("settlements[{index}].task_id");
+            read_lease(&field, &settlement.task_id, settlement.lease)
+        })
+        .collect()
+}
+
+fn read_lease(field: &str, task: &str, lease: u64) -> Result<Held, FieldError> {
+    Ok(Held {
+        task: parse_id::<TaskId>(field, task)?,
+        lease: Lease::new(lease),
+    })
+}

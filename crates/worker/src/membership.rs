@@ -1,0 +1,158 @@
+//! Belongs to a fleet: registers with the supervisor, for ever, and sends heartbeats.
+//!
+//! The supervisor being away is normal: nothing here holds up what runs, and it is told once
+//! when it goes and once when it is back.
+
+mod absence;
+mod registration;
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use taskfleet_proto::v1::RegisterRequest;
+use taskfleet_runtime::{Entropy, Tasks, transport::SharedConnector};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::executions::Load;
+use absence::Absence;
+use registration::{Lost, Registration};
+
+/// The longest pause between two attempts to register: the supervisor's grace after its start
+/// is at least three times this.
+const MAX_BACKOFF: Duration = Duration::from_secs(2);
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+/// To take leave, within the shutdown budget.
+pub(crate) const LEAVE_WITHIN: Duration = Duration::from_secs(1);
+
+/// What the worker says about itself when it registers, and where.
+pub(crate) struct Announcement {
+    /// Where the supervisor is: host:port.
+    pub(crate) supervisor: String,
+    /// What to say; without the token.
+    pub(crate) request: RegisterRequest,
+    pub(crate) join_token: Option<SecretString>,
+    /// How long to look for a supervisor; none: for ever.
+    pub(crate) give_up_after: Option<Duration>,
+}
+
+impl Announcement {
+    fn request(&self) -> RegisterRequest {
+        let token = self
+            .join_token
+            .as_ref()
+            .map_or("", |token| token.expose_secret());
+        RegisterRequest {
+            join_token: token.to_owned(),
+            ..self.request.clone()
+        }
+    }
+}
+
+/// The worker's place in the fleet.
+pub(crate) struct Membership {
+    announcement: Announcement,
+    connector: SharedConnector,
+    entropy: Entropy,
+    load: watch::Receiver<Load>,
+    registration: Option<Registration>,
+    absence: Absence,
+    given_up: CancellationToken,
+}
+
+impl Membership {
+    pub(crate) fn new(
+        announcement: Announcement,
+        connector: SharedConnector,
+        entropy: Entropy,
+        load: watch::Receiver<Load>,
+    ) -> Self {
+        Self {
+            announcement,
+            connector,
+            entropy,
+            load,
+            registration: None,
+            absence: Absence::default(),
+            given_up: CancellationToken::new(),
+        }
+    }
+
+    /// Tells when no supervisor was found for too long.
+    pub(crate) fn given_up(&self) -> CancellationToken {
+        self.given_up.clone()
+    }
+
+    /// Stays a member until the tasks are asked to end; then leaves, if nothing is held that
+    /// a supervisor would still want.
+    pub(crate) async fn run(mut self, tasks: Tasks) {
+        tokio::select! {
+            () = self.stay() => {}
+            () = tasks.stopping() => {}
+        }
+        let load = *self.load.borrow();
+        if let Some(registration) = self.registration.take()
+            && (load.running, load.held) == (0, 0)
+        {
+            registration.leave().await;
+        }
+    }
+
+    async fn stay(&mut self) {
+        let mut backoff = FIRST_BACKOFF;
+        loop {
+            let lost = match self.join().await {
+                Ok(()) => {
+                    backoff = FIRST_BACKOFF;
+                    self.beat().await
+                }
+                Err(lost) => lost,
+            };
+            self.registration = None;
+            self.absence.note(&self.announcement.supervisor, &lost);
+            if self
+                .announcement
+                .give_up_after
+                .is_some_and(|limit| self.absence.lasts(limit))
+            {
+                self.given_up.cancel();
+            }
+            tokio::time::sleep(self.entropy.jittered(backoff)).await;
+            backoff = MAX_BACKOFF.min(backoff * 2);
+        }
+    }
+
+    async fn join(&mut self) -> Result<(), Lost> {
+        let Announcement { supervisor, .. } = &self.announcement;
+        let request = self.announcement.request();
+        let registration = Registration::make(&self.connector, supervisor, request).await?;
+        self.absence.end(supervisor, registration.epoch());
+        self.registration = Some(registration);
+        Ok(())
+    }
+
+    /// Sends heartbeats until one fails. None of them waits for work.
+    async fn beat(&mut self) -> Lost {
+        let Some(registration) = &mut self.registration else {
+            return Lost::Gone;
+        };
+        loop {
+            let load = *self.load.borrow_and_update();
+            if let Err(lost) = registration.heartbeat(load).await {
+                return lost;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(registration.interval()) => {}
+                () = begins_to_drain(&mut self.load, load.draining) => {}
+                () = registration.closed() => return Lost::Gone,
+            }
+        }
+    }
+}
+
+/// The supervisor is to know at once, or it sends what is then refused.
+async fn begins_to_drain(load: &mut watch::Receiver<Load>, known: bool) {
+    if known || load.wait_for(|load| load.draining).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

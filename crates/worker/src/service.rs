@@ -1,0 +1,54 @@
+//! `worker.WorkerService`: ProcessTask.
+
+mod request;
+pub(crate) mod status;
+
+use std::pin::Pin;
+
+use futures::Stream;
+use taskfleet_core::BootId;
+use taskfleet_proto::worker::{TaskRequest, TaskResponse, worker_service_server::WorkerService};
+use tonic::{Request, Response, Status};
+
+use crate::executions::Executions;
+use request::Asked;
+use status::refused;
+
+/// Serves ProcessTask, to our supervisors and to whoever knows the published part only.
+pub(crate) struct Processing {
+    boot_id: BootId,
+    executions: Executions,
+}
+
+impl Processing {
+    pub(crate) fn new(boot_id: BootId, executions: Executions) -> Self {
+        Self {
+            boot_id,
+            executions,
+        }
+    }
+}
+
+type Responses = Pin<Box<dyn Stream<Item = Result<TaskResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl WorkerService for Processing {
+    type ProcessTaskStream = Responses;
+
+    async fn process_task(
+        &self,
+        request: Request<TaskRequest>,
+    ) -> Result<Response<Responses>, Status> {
+        let reader = match request::read(request.into_inner(), self.boot_id)? {
+            Asked::Unleased { task, job } => self.executions.process_unleased(task, job),
+            Asked::Leased {
+                caller,
+                wanted,
+                from_offset,
+                job,
+            } => self.executions.process(caller, wanted, from_offset, job),
+        };
+        let reader = reader.map_err(refused)?;
+        Ok(Response::new(Box::pin(reader.into_stream())))
+    }
+}

@@ -1,0 +1,64 @@
+//! What a worker says about itself when it registers.
+
+use std::{fs, net::SocketAddr};
+
+use taskfleet_core::BootId;
+use taskfleet_proto::{PROTOCOL_VERSION, feature, v1::RegisterRequest};
+use taskfleet_runtime::transport::MAX_MESSAGE_BYTES;
+
+use crate::{OpenAi, Settings, membership::Announcement};
+
+/// The announcement of a worker that listens at `local`.
+pub(super) fn announcement(
+    settings: &Settings,
+    boot_id: BootId,
+    local: SocketAddr,
+) -> Announcement {
+    Announcement {
+        supervisor: settings.supervisor.clone(),
+        request: request(settings, boot_id, local),
+        join_token: settings.join_token.clone(),
+        give_up_after: settings.exit_without_supervisor,
+    }
+}
+
+fn request(settings: &Settings, boot_id: BootId, local: SocketAddr) -> RegisterRequest {
+    RegisterRequest {
+        name: name(settings, boot_id),
+        address: address(settings, local),
+        boot_id: boot_id.to_string(),
+        protocol_min: PROTOCOL_VERSION,
+        protocol_max: PROTOCOL_VERSION,
+        features: feature::ALL.map(str::to_owned).to_vec(),
+        models: settings.models.clone(),
+        slots: settings.slots,
+        max_request_bytes: MAX_MESSAGE_BYTES as u64,
+        account: OpenAi::account(&settings.api),
+        join_token: String::new(),
+        heartbeats: true,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// Without a host it stands for the address that the registration comes from.
+fn address(settings: &Settings, local: SocketAddr) -> String {
+    if settings.advertise.is_empty() {
+        format!(":{}", local.port())
+    } else {
+        settings.advertise.clone()
+    }
+}
+
+/// For people: unique also when many run on one machine.
+fn name(settings: &Settings, boot_id: BootId) -> String {
+    if !settings.name.is_empty() {
+        return settings.name.clone();
+    }
+    let boot_id = boot_id.to_string();
+    let short = boot_id.split('-').next().unwrap_or_default();
+    let machine = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match machine.trim() {
+        "" => format!("worker-{short}"),
+        machine => format!("{machine}-{short}"),
+    }
+}

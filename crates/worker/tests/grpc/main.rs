@@ -1,0 +1,12 @@
+//! The worker as a supervisor sees it: over gRPC, with a simulated model API behind it.
+// So that clippy knows helpers for tests, too.
+#![cfg(test)]
+
+mod calls;
+mod faults;
+mod leases;
+mod membership;
+mod readers;
+mod requests;
+mod stop;
+mod support;
