@@ -29,27 +29,12 @@ pub fn reconcile(holder: &Holder, held: &[Held], believed: &[Held]) -> (Decision
     let leases: HashMap<TaskId, Lease> = held.iter().map(|held| (held.task, held.lease)).collect();
     let adopt = held
         .iter()
-        .map(|&held| {
-            (
-                held,
-                Event::Adopt {
-                    lease: held.lease,
-                    holder: holder.clone(),
-                },
-            )
-        })
+        .map(|&held| (held, Event::Adopt { lease: held.lease, holder: holder.clone() }))
         .collect();
     let missing = believed
         .iter()
         .filter(|believed| leases.get(&believed.task) != Some(&believed.lease))
-        .map(|&believed| {
-            (
-                believed,
-                Event::NotStarted {
-                    lease: believed.lease,
-                },
-            )
-        })
+        .map(|&believed| (believed, Event::NotStarted { lease: believed.lease }))
         .collect();
     (adopt, missing)
 }

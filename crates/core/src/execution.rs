@@ -205,11 +205,7 @@ impl ExecutionTable {
         }
         let abort = self.supersede(wanted.task, entry, now);
         let phase = Phase::Running;
-        let entry = Entry {
-            store: caller.store,
-            lease: wanted.lease,
-            phase,
-        };
+        let entry = Entry { store: caller.store, lease: wanted.lease, phase };
         self.entries.insert(wanted.task, entry);
         self.running += 1;
         Ok(Admitted::Start { abort })
@@ -255,10 +251,7 @@ impl ExecutionTable {
             .entries
             .iter()
             .filter(|(_, entry)| entry.is_over(self.serving, heard_at, hold_for, now))
-            .map(|(task, entry)| Held {
-                task: *task,
-                lease: entry.lease,
-            })
+            .map(|(task, entry)| Held { task: *task, lease: entry.lease })
             .collect();
         for dropped in &over {
             self.ended.remember(*dropped, now);
@@ -270,9 +263,7 @@ impl ExecutionTable {
     /// Whether (task, lease) runs or its outcome is held.
     #[must_use]
     pub fn holds(&self, wanted: Held) -> bool {
-        self.entries
-            .get(&wanted.task)
-            .is_some_and(|entry| entry.lease == wanted.lease)
+        self.entries.get(&wanted.task).is_some_and(|entry| entry.lease == wanted.lease)
     }
 
     /// From now on nothing new is started.
@@ -295,20 +286,14 @@ impl ExecutionTable {
     /// The executions and outcomes of other stores than the one that is served.
     #[must_use]
     pub fn foreign(&self) -> usize {
-        self.entries
-            .values()
-            .filter(|entry| Some(entry.store) != self.serving)
-            .count()
+        self.entries.values().filter(|entry| Some(entry.store) != self.serving).count()
     }
 
     fn held_for(&self, store: StoreId) -> Vec<Held> {
         self.entries
             .iter()
             .filter(|(_, entry)| entry.store == store)
-            .map(|(task, entry)| Held {
-                task: *task,
-                lease: entry.lease,
-            })
+            .map(|(task, entry)| Held { task: *task, lease: entry.lease })
             .collect()
     }
 
@@ -329,13 +314,7 @@ impl ExecutionTable {
 
     fn supersede(&mut self, task: TaskId, entry: Option<Entry>, now: Instant) -> Option<Lease> {
         let entry = entry?;
-        self.ended.remember(
-            Held {
-                task,
-                lease: entry.lease,
-            },
-            now,
-        );
+        self.ended.remember(Held { task, lease: entry.lease }, now);
         match self.remove(task) {
             Freed::Running => Some(entry.lease),
             Freed::Outcome | Freed::Nothing => None,
@@ -370,11 +349,7 @@ impl Entry {
         let Phase::Held { since, .. } = self.phase else {
             return false;
         };
-        let from = if serving == Some(self.store) {
-            since.max(heard_at)
-        } else {
-            since
-        };
+        let from = if serving == Some(self.store) { since.max(heard_at) } else { since };
         now.since(from) >= hold_for
     }
 }

@@ -206,18 +206,9 @@ mod tests {
     fn statuses_and_codes_map_as_documented() {
         let kind = FailureKind::of_http_status;
         assert_eq!(kind(429, "", ""), FailureKind::RateLimited);
-        assert_eq!(
-            kind(429, "insufficient_quota", ""),
-            FailureKind::QuotaExhausted
-        );
-        assert_eq!(
-            kind(429, "", "insufficient_quota"),
-            FailureKind::QuotaExhausted
-        );
-        assert_eq!(
-            kind(503, "server_is_overloaded", ""),
-            FailureKind::Overloaded
-        );
+        assert_eq!(kind(429, "insufficient_quota", ""), FailureKind::QuotaExhausted);
+        assert_eq!(kind(429, "", "insufficient_quota"), FailureKind::QuotaExhausted);
+        assert_eq!(kind(503, "server_is_overloaded", ""), FailureKind::Overloaded);
         assert_eq!(kind(500, "", ""), FailureKind::ApiError);
         assert_eq!(kind(409, "", ""), FailureKind::ApiError);
         assert_eq!(kind(422, "", ""), FailureKind::InvalidRequest);
@@ -227,10 +218,7 @@ mod tests {
     #[test]
     fn what_was_never_sent_costs_no_attempt_and_no_money() {
         let connection = FailureKind::Connection;
-        assert_eq!(
-            connection.consequence(Delivery::NotSent),
-            Consequence::Throttle
-        );
+        assert_eq!(connection.consequence(Delivery::NotSent), Consequence::Throttle);
         assert_eq!(connection.consequence(Delivery::Sent), Consequence::Attempt);
         assert!(!connection.possibly_paid(Delivery::NotSent));
         assert!(connection.possibly_paid(Delivery::Sent));

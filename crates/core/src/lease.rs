@@ -80,12 +80,7 @@ impl fmt::Display for Lease {
 
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Lease({}+{})",
-            self.0 >> CLAIM_BITS,
-            self.0 & ((1 << CLAIM_BITS) - 1)
-        )
+        write!(f, "Lease({}+{})", self.0 >> CLAIM_BITS, self.0 & ((1 << CLAIM_BITS) - 1))
     }
 }
 

@@ -150,24 +150,11 @@ pub fn apply(
             Ok(end(task, outcome, now, jitter))
         }
         // The late good outcome of a worker that was taken for lost.
-        (
-            Queued,
-            Event::Ended {
-                lease,
-                outcome:
-                    Outcome {
-                        end: End::Completed(_),
-                        ..
-                    },
-            },
-        ) if *lease == task.lease && task.lease_unheard => Ok(finish(
-            task,
-            Completed,
-            LeaseEnd::Completed,
-            None,
-            false,
-            now,
-        )),
+        (Queued, Event::Ended { lease, outcome: Outcome { end: End::Completed(_), .. } })
+            if *lease == task.lease && task.lease_unheard =>
+        {
+            Ok(finish(task, Completed, LeaseEnd::Completed, None, false, now))
+        }
 
         (Running, Event::Lost { lease }) if *lease == task.lease => Ok(lose(task, now)),
         (Running, Event::NotStarted { lease }) if *lease == task.lease => {
@@ -184,14 +171,7 @@ pub fn apply(
 
         (Queued | Running, Event::Cancel) => {
             let kind = Some(FailureKind::Cancelled);
-            Ok(finish(
-                task,
-                Cancelled,
-                LeaseEnd::Cancelled,
-                kind,
-                true,
-                now,
-            ))
+            Ok(finish(task, Cancelled, LeaseEnd::Cancelled, kind, true, now))
         }
         (Queued | Running, Event::Expire) if now < task.deadline => Err(Refusal::NotReady),
         (Queued | Running, Event::Expire) => {
@@ -215,23 +195,15 @@ fn claim(task: &mut TaskRecord, lease: Lease, holder: &Holder, now: Timestamp) -
 fn end(task: &mut TaskRecord, outcome: &Outcome, now: Timestamp, jitter: Jitter) -> Change {
     let delivery = outcome.call.delivery;
     match &outcome.end {
-        End::Completed(_) => finish(
-            task,
-            TaskState::Completed,
-            LeaseEnd::Completed,
-            None,
-            false,
-            now,
-        ),
+        End::Completed(_) => {
+            finish(task, TaskState::Completed, LeaseEnd::Completed, None, false, now)
+        }
         End::Released => requeue(task, delivery, now),
         End::Failed(failure) => fail(task, failure, delivery, now, jitter),
         // Nobody here asked for it: our own cancels have ended the task before.
         End::Cancelled => {
-            let failure = Failure {
-                kind: FailureKind::Internal,
-                message: String::new(),
-                retry_after: None,
-            };
+            let failure =
+                Failure { kind: FailureKind::Internal, message: String::new(), retry_after: None };
             fail(task, &failure, delivery, now, jitter)
         }
     }
@@ -247,25 +219,13 @@ fn fail(
     let kind = failure.kind;
     let paid = kind.possibly_paid(delivery);
     match kind.consequence(delivery) {
-        Consequence::Fail => finish(
-            task,
-            TaskState::Failed,
-            LeaseEnd::Failed,
-            Some(kind),
-            paid,
-            now,
-        ),
+        Consequence::Fail => {
+            finish(task, TaskState::Failed, LeaseEnd::Failed, Some(kind), paid, now)
+        }
         Consequence::Attempt => {
             task.counters.attempts += 1;
             if task.counters.attempts >= task.retry.max_attempts {
-                return finish(
-                    task,
-                    TaskState::Failed,
-                    LeaseEnd::Failed,
-                    Some(kind),
-                    paid,
-                    now,
-                );
+                return finish(task, TaskState::Failed, LeaseEnd::Failed, Some(kind), paid, now);
             }
             let pause = task.retry.after_attempt(task.counters.attempts, jitter);
             back_to_queue(task, now + pause, LeaseEnd::Failed, Some(kind), paid)
@@ -284,14 +244,7 @@ fn lose(task: &mut TaskRecord, now: Timestamp) -> Change {
     task.counters.losses += 1;
     let kind = Some(FailureKind::WorkerLost);
     if task.counters.losses >= limits::MAX_WORKER_LOSSES {
-        return finish(
-            task,
-            TaskState::Failed,
-            LeaseEnd::WorkerLost,
-            kind,
-            true,
-            now,
-        );
+        return finish(task, TaskState::Failed, LeaseEnd::WorkerLost, kind, true, now);
     }
     let pause = retry::after_loss(task.counters.losses);
     back_to_queue(task, now + pause, LeaseEnd::WorkerLost, kind, true)
@@ -332,11 +285,8 @@ fn finish(
     now: Timestamp,
 ) -> Change {
     let late_or_live = task.state == TaskState::Running || end == LeaseEnd::Completed;
-    let change = if late_or_live {
-        end_lease(task, end, kind, possibly_paid)
-    } else {
-        Change::default()
-    };
+    let change =
+        if late_or_live { end_lease(task, end, kind, possibly_paid) } else { Change::default() };
     task.state = state;
     task.kind = kind;
     task.not_before = None;
@@ -351,14 +301,7 @@ fn end_lease(
     possibly_paid: bool,
 ) -> Change {
     task.holder = None;
-    Change {
-        ended: Some(EndedLease {
-            lease: task.lease,
-            end,
-            kind,
-            possibly_paid,
-        }),
-    }
+    Change { ended: Some(EndedLease { lease: task.lease, end, kind, possibly_paid }) }
 }
 
 #[cfg(test)]

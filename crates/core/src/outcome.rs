@@ -115,11 +115,7 @@ impl Outcome {
     #[must_use]
     pub fn failed(kind: FailureKind, delivery: Delivery, message: impl Into<String>) -> Self {
         Self {
-            end: End::Failed(Failure {
-                kind,
-                message: message.into(),
-                retry_after: None,
-            }),
+            end: End::Failed(Failure { kind, message: message.into(), retry_after: None }),
             call: Call::new(delivery),
         }
     }

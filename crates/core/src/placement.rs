@@ -59,11 +59,7 @@ impl Limiter for Unlimited {
 
 impl Seat<'_> {
     fn free(&self) -> u32 {
-        if self.taken_alone {
-            0
-        } else {
-            self.slots.saturating_sub(self.in_use)
-        }
+        if self.taken_alone { 0 } else { self.slots.saturating_sub(self.in_use) }
     }
 
     fn takes(&self, candidate: &Candidate<'_>) -> bool {
@@ -71,9 +67,7 @@ impl Seat<'_> {
             && (!candidate.alone || self.in_use == 0)
             && candidate.size_bytes <= self.max_request_bytes
             && (self.models.is_empty()
-                || candidate
-                    .model
-                    .is_none_or(|model| self.models.iter().any(|m| m == model)))
+                || candidate.model.is_none_or(|model| self.models.iter().any(|m| m == model)))
     }
 
     fn take(&mut self, candidate: &Candidate<'_>) {
@@ -130,12 +124,7 @@ mod tests {
 
     fn task(n: u8) -> Candidate<'static> {
         let task = TaskId::new(Timestamp::from_unix_millis(1), [n; 10]);
-        Candidate {
-            task,
-            model: None,
-            size_bytes: 10,
-            alone: false,
-        }
+        Candidate { task, model: None, size_bytes: 10, alone: false }
     }
 
     fn seat(n: u8, slots: u32, in_use: u32) -> Seat<'static> {
@@ -162,44 +151,23 @@ mod tests {
         let mut seats = [seat(1, 10, 5), seat(2, 4, 0)];
         assert_eq!(workers((0..20).map(task), &mut seats).len(), 9);
         assert!(seats.iter().all(|seat| seat.in_use == seat.slots));
-        assert_eq!(
-            workers([task(1)], &mut [seat(1, 10, 5), seat(2, 4, 1)]),
-            [2]
-        );
+        assert_eq!(workers([task(1)], &mut [seat(1, 10, 5), seat(2, 4, 1)]), [2]);
     }
 
     #[test]
     fn a_task_that_runs_alone_waits_for_an_empty_worker_and_keeps_it() {
-        let alone = Candidate {
-            alone: true,
-            ..task(1)
-        };
+        let alone = Candidate { alone: true, ..task(1) };
         assert!(workers([alone], &mut [seat(1, 8, 1)]).is_empty());
-        assert_eq!(
-            workers([alone, task(2), task(3)], &mut [seat(1, 8, 0)]),
-            [1]
-        );
+        assert_eq!(workers([alone, task(2), task(3)], &mut [seat(1, 8, 0)]), [1]);
     }
 
     #[test]
     fn models_and_sizes_are_respected_and_block_nobody_behind_them() {
         let models = ["small".to_owned()];
-        let mut seats = [Seat {
-            models: &models,
-            ..seat(1, 8, 0)
-        }];
-        let other = Candidate {
-            model: Some("large"),
-            ..task(1)
-        };
-        let fits = Candidate {
-            model: Some("small"),
-            ..task(2)
-        };
-        let too_big = Candidate {
-            size_bytes: 101,
-            ..task(3)
-        };
+        let mut seats = [Seat { models: &models, ..seat(1, 8, 0) }];
+        let other = Candidate { model: Some("large"), ..task(1) };
+        let fits = Candidate { model: Some("small"), ..task(2) };
+        let too_big = Candidate { size_bytes: 101, ..task(3) };
         let placed = place([other, too_big, fits], &mut seats, &mut Unlimited);
         assert_eq!(placed, [(fits.task, seats[0].boot_id)]);
     }

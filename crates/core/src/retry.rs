@@ -12,11 +12,7 @@ impl Jitter {
     /// From a number in 0..=1; anything else is moved to the nearer end.
     #[must_use]
     pub fn new(fraction: f64) -> Self {
-        Self(if fraction.is_nan() {
-            1.0
-        } else {
-            fraction.clamp(0.0, 1.0)
-        })
+        Self(if fraction.is_nan() { 1.0 } else { fraction.clamp(0.0, 1.0) })
     }
 }
 
@@ -70,11 +66,7 @@ pub fn after_throttle(
         let spread = Duration::from_millis(250).mul_f64(jitter.0);
         return asked.min(limits::MAX_RETRY_AFTER) + spread;
     }
-    let factor = if kind == FailureKind::Overloaded {
-        OVERLOADED_FACTOR
-    } else {
-        1
-    };
+    let factor = if kind == FailureKind::Overloaded { OVERLOADED_FACTOR } else { 1 };
     exponential(Duration::from_secs(1) * factor, MAX_THROTTLE_BACKOFF, nth).mul_f64(jitter.0)
 }
 
@@ -95,11 +87,9 @@ pub fn after_loss(nth: u32) -> Duration {
 pub fn after_requeue(nth: u32) -> Duration {
     match nth.checked_sub(3) {
         None => Duration::ZERO,
-        Some(beyond) => exponential(
-            Duration::from_millis(100),
-            Duration::from_secs(10),
-            beyond + 1,
-        ),
+        Some(beyond) => {
+            exponential(Duration::from_millis(100), Duration::from_secs(10), beyond + 1)
+        }
     }
 }
 
@@ -118,28 +108,19 @@ mod tests {
     fn attempts_back_off_exponentially_up_to_the_maximum() {
         let policy = RetryPolicy::default();
         let seconds = |nth| policy.after_attempt(nth, FULL).as_secs();
-        assert_eq!(
-            [1, 2, 3, 7, 20, 4_000_000].map(seconds),
-            [1, 2, 4, 60, 60, 60]
-        );
+        assert_eq!([1, 2, 3, 7, 20, 4_000_000].map(seconds), [1, 2, 4, 60, 60, 60]);
         assert_eq!(policy.after_attempt(3, Jitter::new(0.0)), Duration::ZERO);
     }
 
     #[test]
     fn retry_after_is_honoured_up_to_ten_minutes() {
         let after = |asked| after_throttle(FailureKind::RateLimited, 1, Some(asked), Jitter(0.0));
-        assert_eq!(
-            after(Duration::from_millis(200)),
-            Duration::from_millis(200)
-        );
+        assert_eq!(after(Duration::from_millis(200)), Duration::from_millis(200));
         assert_eq!(after(Duration::from_secs(86_400)), limits::MAX_RETRY_AFTER);
     }
 
     #[test]
     fn the_first_loss_costs_no_time_and_later_ones_more_and_more() {
-        assert_eq!(
-            [1, 2, 3, 4].map(|nth| after_loss(nth).as_secs()),
-            [0, 1, 2, 4]
-        );
+        assert_eq!([1, 2, 3, 4].map(|nth| after_loss(nth).as_secs()), [0, 1, 2, 4]);
     }
 }

@@ -15,8 +15,7 @@ use crate::worker::{self, Disposition, TaskResponse, WorkerStatus};
 /// The last message of a stream: the outcome, also in the published fields.
 #[must_use]
 pub fn last_response(task_id: String, lease: Lease, outcome: Outcome) -> TaskResponse {
-    let mut response =
-        TaskResponse { task_id, lease: lease.number(), ..TaskResponse::default() };
+    let mut response = TaskResponse { task_id, lease: lease.number(), ..TaskResponse::default() };
     let mut wire = call_to_wire(&outcome.call);
     let (status, disposition) = match outcome.end {
         End::Completed(Payload::Text(text)) => {
@@ -74,9 +73,7 @@ fn published_outcome(status: WorkerStatus, result: String, error: String) -> Opt
             end: End::Completed(Payload::Text(result)),
             call: Call::new(Delivery::Answered),
         }),
-        WorkerStatus::Failed => {
-            Some(Outcome::failed(FailureKind::ApiError, Delivery::Sent, error))
-        }
+        WorkerStatus::Failed => Some(Outcome::failed(FailureKind::ApiError, Delivery::Sent, error)),
         WorkerStatus::Unknown | WorkerStatus::Processing => None,
     }
 }
@@ -140,7 +137,8 @@ mod tests {
 
     #[test]
     fn outcomes_survive_the_wire() {
-        let usage = Usage { input_tokens: 1, output_tokens: 2, total_tokens: 3, ..Usage::default() };
+        let usage =
+            Usage { input_tokens: 1, output_tokens: 2, total_tokens: 3, ..Usage::default() };
         let call = Call {
             http_status: Some(200),
             provider_request_id: "req_1".into(),

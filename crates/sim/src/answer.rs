@@ -13,9 +13,7 @@ pub fn digest(prompt: &str) -> String {
 
 fn fingerprint(prompt: &str) -> u64 {
     let hash = Sha256::digest(prompt.as_bytes());
-    hash.iter()
-        .take(8)
-        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+    hash.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// One answer; each of its deltas counts as one token.
@@ -31,23 +29,12 @@ pub(crate) struct Answer {
 impl Answer {
     /// The answer to `prompt` in `deltas` deltas, and padded to at least `bytes` bytes.
     pub(crate) fn new(prompt: &str, deltas: u32, bytes: usize) -> Self {
-        let plain = Self {
-            fingerprint: fingerprint(prompt),
-            deltas: deltas.max(1),
-            padding: 0,
-        };
-        Self {
-            padding: plain.missing(bytes).div_ceil(plain.deltas as usize),
-            ..plain
-        }
+        let plain = Self { fingerprint: fingerprint(prompt), deltas: deltas.max(1), padding: 0 };
+        Self { padding: plain.missing(bytes).div_ceil(plain.deltas as usize), ..plain }
     }
 
     fn missing(&self, bytes: usize) -> usize {
-        if bytes == 0 {
-            0
-        } else {
-            bytes.saturating_sub(self.text(self.deltas).len())
-        }
+        if bytes == 0 { 0 } else { bytes.saturating_sub(self.text(self.deltas).len()) }
     }
 
     /// How many deltas the whole answer has.
@@ -85,10 +72,7 @@ mod tests {
     #[test]
     fn the_answer_names_its_prompt_and_says_it_is_simulated() {
         let text = Answer::new("abc", 24, 0).text(24);
-        assert!(
-            text.starts_with("digest:ba7816bf8f01cfea This answer is simulated: "),
-            "{text}"
-        );
+        assert!(text.starts_with("digest:ba7816bf8f01cfea This answer is simulated: "), "{text}");
         assert!(!text.is_ascii(), "no multi-byte word in {text}");
     }
 
@@ -103,9 +87,6 @@ mod tests {
 
     #[test]
     fn answers_to_different_prompts_differ() {
-        assert_ne!(
-            Answer::new("a", 30, 0).text(30),
-            Answer::new("b", 30, 0).text(30)
-        );
+        assert_ne!(Answer::new("a", 30, 0).text(30), Answer::new("b", 30, 0).text(30));
     }
 }

@@ -42,14 +42,9 @@ impl App {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "read once, and only told to clients"
-)]
+#[expect(clippy::disallowed_methods, reason = "read once, and only told to clients")]
 fn seconds_since_1970() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |age| age.as_secs())
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs())
 }
 
 /// Ends the waits of calls when the simulator stops: axum leaves its connections running when it
@@ -73,8 +68,6 @@ impl Stop {
         if duration.is_zero() {
             return Ok(());
         }
-        tokio::time::timeout(duration, self.stopped())
-            .await
-            .map_or(Ok(()), Err)
+        tokio::time::timeout(duration, self.stopped()).await.map_or(Ok(()), Err)
     }
 }

@@ -27,9 +27,7 @@ impl Chance {
         ];
         let shares = shares.into_iter().filter(|(share, _)| *share > 0.0);
         Self {
-            shares: shares
-                .map(|(share, name)| (share, Step::named(name)))
-                .collect(),
+            shares: shares.map(|(share, name)| (share, Step::named(name))).collect(),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
         }
     }
@@ -39,11 +37,7 @@ impl Chance {
         if self.shares.is_empty() {
             return Step::OK;
         }
-        let drawn = self
-            .random
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .random::<f64>();
+        let drawn = self.random.lock().unwrap_or_else(PoisonError::into_inner).random::<f64>();
         self.at(drawn)
     }
 
@@ -66,11 +60,7 @@ mod tests {
 
     #[test]
     fn shares_lie_side_by_side() {
-        let faults = Faults {
-            http_500: 0.25,
-            hang: 0.25,
-            ..Faults::default()
-        };
+        let faults = Faults { http_500: 0.25, hang: 0.25, ..Faults::default() };
         let chance = Chance::new(faults, 0);
         let names = [0.0, 0.24, 0.25, 0.49, 0.5, 0.99].map(|drawn| chance.at(drawn).name);
         assert_eq!(names, ["500", "500", "hang", "hang", "ok", "ok"]);
@@ -78,10 +68,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_faults() {
-        let faults = Faults {
-            http_429: 0.5,
-            ..Faults::default()
-        };
+        let faults = Faults { http_429: 0.5, ..Faults::default() };
         let draw = |seed| {
             let chance = Chance::new(faults, seed);
             (0..64).map(|_| chance.draw().name).collect::<Vec<_>>()

@@ -31,9 +31,7 @@ pub(crate) async fn completions(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let request = headers
-        .get("x-client-request-id")
-        .and_then(|value| value.to_str().ok());
+    let request = headers.get("x-client-request-id").and_then(|value| value.to_str().ok());
     let call = Ledger::begin(&app.ledger, request);
     let plan = match body {
         Ok(body) => Plan::make(&app, &call, &body),
@@ -57,11 +55,7 @@ fn unread(rejection: &BytesRejection) -> ApiError {
 }
 
 fn refused(call: Call, error: ApiError) -> Response {
-    call.outcome(if error.status == StatusCode::BAD_REQUEST {
-        "400"
-    } else {
-        "413"
-    });
+    call.outcome(if error.status == StatusCode::BAD_REQUEST { "400" } else { "413" });
     call.end();
     error.into_response()
 }
@@ -108,9 +102,7 @@ fn html() -> Response {
 
 fn typed(content_type: &'static str, body: Body) -> Response {
     let mut response = Response::new(body);
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
@@ -119,10 +111,9 @@ fn with_wait(error: ApiError, retry_after: RetryAfter) -> Response {
     let (name, value) = match retry_after {
         RetryAfter::Unsaid => return response,
         RetryAfter::Seconds(seconds) => (RETRY_AFTER, seconds.to_string()),
-        RetryAfter::Millis(millis) => (
-            HeaderName::from_static("retry-after-ms"),
-            millis.to_string(),
-        ),
+        RetryAfter::Millis(millis) => {
+            (HeaderName::from_static("retry-after-ms"), millis.to_string())
+        }
     };
     if let Ok(value) = HeaderValue::try_from(value) {
         response.headers_mut().insert(name, value);

@@ -23,13 +23,7 @@ impl Ledger {
         let (nth, entry) = book.begin(task, lease);
         let epoch = book.epoch();
         drop(book);
-        Call {
-            ledger: Arc::clone(self),
-            epoch,
-            entry,
-            nth: request.map(|_| nth),
-            ended: false,
-        }
+        Call { ledger: Arc::clone(self), epoch, entry, nth: request.map(|_| nth), ended: false }
     }
 
     /// The number (from 1) of this call among those for the same prompt, for calls that name no
@@ -128,9 +122,8 @@ mod tests {
     #[test]
     fn calls_are_numbered_by_task_and_booked_by_lease() {
         let ledger = Arc::new(Ledger::default());
-        let nth: Vec<_> = ["t.1", "t.2", "u.1", "t.2"]
-            .map(|request| ledger.begin(Some(request)).nth())
-            .into();
+        let nth: Vec<_> =
+            ["t.1", "t.2", "u.1", "t.2"].map(|request| ledger.begin(Some(request)).nth()).into();
         assert_eq!(nth, [Some(1), Some(2), Some(1), Some(3)]);
         assert_eq!(ledger.report().calls["t.2"].count, 2);
         assert_eq!(ledger.report_task("u").total, 1);
@@ -155,9 +148,6 @@ mod tests {
         drop(old);
         let report = ledger.report();
         assert_eq!((report.total, report.open, report.closed_early), (1, 1, 0));
-        assert_eq!(
-            (new.nth(), report.calls["t.1"].outcomes.len()),
-            (Some(1), 0)
-        );
+        assert_eq!((new.nth(), report.calls["t.1"].outcomes.len()), (Some(1), 0));
     }
 }

@@ -23,10 +23,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "where it listens is this program's output"
-)]
+#[expect(clippy::print_stdout, reason = "where it listens is this program's output")]
 fn announce(sim: &Sim) {
     println!("listening on http://{}", sim.local_addr());
 }

@@ -37,9 +37,8 @@ impl Marker {
         let Some((_, rest)) = prompt.split_once(OPEN) else {
             return Ok(Self::default());
         };
-        let (inside, after) = rest
-            .split_once(']')
-            .ok_or_else(|| format!("{OPEN} has no closing bracket"))?;
+        let (inside, after) =
+            rest.split_once(']').ok_or_else(|| format!("{OPEN} has no closing bracket"))?;
         if after.contains(OPEN) {
             return Err(format!("more than one {OPEN}…] in a prompt"));
         }
@@ -67,9 +66,7 @@ impl Marker {
             Some(("delay", value)) => self.delay = Some(millis(word, value)?),
             Some(("latency", value)) => self.latency = Some(millis(word, value)?),
             Some(("bytes", value)) => self.bytes = number(word, value, 0, MAX_BYTES)? as usize,
-            _ => self
-                .steps
-                .push(Step::parse(word).ok_or_else(|| unknown(word))?),
+            _ => self.steps.push(Step::parse(word).ok_or_else(|| unknown(word))?),
         }
         Ok(())
     }
@@ -80,18 +77,12 @@ fn millis(word: &str, value: &str) -> Result<Duration, String> {
 }
 
 fn number(word: &str, value: &str, least: u32, most: u32) -> Result<u32, String> {
-    let parsed = value
-        .parse()
-        .ok()
-        .filter(|number| (least..=most).contains(number));
+    let parsed = value.parse().ok().filter(|number| (least..=most).contains(number));
     parsed.ok_or_else(|| format!("`{word}` needs a whole number from {least} to {most}"))
 }
 
 fn unknown(word: &str) -> String {
-    format!(
-        "unknown step `{word}`: the steps are {}; the modifiers are {MODIFIERS}",
-        step::names()
-    )
+    format!("unknown step `{word}`: the steps are {}; the modifiers are {MODIFIERS}", step::names())
 }
 
 #[cfg(test)]
@@ -100,27 +91,18 @@ mod tests {
 
     fn names(prompt: &str, calls: u32) -> Vec<&'static str> {
         let marker = Marker::find(prompt).unwrap();
-        (1..=calls)
-            .filter_map(|nth| marker.step(nth))
-            .map(|step| step.name)
-            .collect()
+        (1..=calls).filter_map(|nth| marker.step(nth)).map(|step| step.name).collect()
     }
 
     #[test]
     fn a_prompt_without_a_marker_asks_for_nothing() {
-        assert_eq!(
-            Marker::find("hello [simple] sim:500").unwrap(),
-            Marker::default()
-        );
+        assert_eq!(Marker::find("hello [simple] sim:500").unwrap(), Marker::default());
         assert_eq!(Marker::default().step(1), None);
     }
 
     #[test]
     fn steps_go_by_the_number_of_the_call_and_the_last_repeats() {
-        assert_eq!(
-            names("a [sim:500,429:0.2,ok] b", 5),
-            ["500", "429", "ok", "ok", "ok"]
-        );
+        assert_eq!(names("a [sim:500,429:0.2,ok] b", 5), ["500", "429", "ok", "ok", "ok"]);
         assert_eq!(names("[sim:cut]", 2), ["cut", "cut"]);
     }
 
@@ -151,15 +133,7 @@ mod tests {
     fn an_unknown_step_is_named_with_all_that_exist() {
         let words = Marker::find("[sim:500,okay]").unwrap_err();
         assert!(words.contains("unknown step `okay`"), "{words}");
-        for known in [
-            "ok",
-            "503",
-            "429:SECONDS",
-            "429ms:MS",
-            "hangmid",
-            "quota",
-            "deltas=N",
-        ] {
+        for known in ["ok", "503", "429:SECONDS", "429ms:MS", "hangmid", "quota", "deltas=N"] {
             assert!(words.contains(known), "{known} is missing in: {words}");
         }
     }

@@ -56,12 +56,7 @@ impl Sim {
         let address = listener.local_addr()?;
         let (alive, stopped) = watch::channel(());
         let router = router(Arc::new(App::new(settings, stopped)));
-        Ok(Self {
-            address,
-            listener,
-            router,
-            alive,
-        })
+        Ok(Self { address, listener, router, alive })
     }
 
     /// The address it listens on, with the real port.
@@ -75,12 +70,7 @@ impl Sim {
     /// # Errors
     /// None today; accept errors are waited out.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-        let Self {
-            listener,
-            router,
-            alive,
-            ..
-        } = self;
+        let Self { listener, router, alive, .. } = self;
         let (told, heard) = oneshot::channel();
         let listener = listener.tap_io(|connection| {
             // Without it a small delta waits for the acknowledgement of the one before.
@@ -100,11 +90,7 @@ impl Sim {
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A restart must not wait for old connections in TIME_WAIT.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;

@@ -86,13 +86,7 @@ impl Settings {
 
 impl Faults {
     fn shares(&self) -> [f64; 5] {
-        [
-            self.http_500,
-            self.http_429,
-            self.cut,
-            self.garbage,
-            self.hang,
-        ]
+        [self.http_500, self.http_429, self.cut, self.garbage, self.hang]
     }
 }
 
@@ -130,42 +124,18 @@ mod tests {
 
     #[test]
     fn flags_reach_their_fields() {
-        let words = [
-            "sim",
-            "--latency-ms",
-            "200",
-            "--delay-ms=20",
-            "--fault-cut",
-            "0.5",
-        ];
+        let words = ["sim", "--latency-ms", "200", "--delay-ms=20", "--fault-cut", "0.5"];
         let settings = Flags::try_parse_from(words).unwrap().settings;
         assert_eq!(settings.latency, Duration::from_millis(200));
         assert_eq!(settings.delay, Duration::from_millis(20));
-        assert_eq!(
-            settings.faults,
-            Faults {
-                cut: 0.5,
-                ..Faults::default()
-            }
-        );
+        assert_eq!(settings.faults, Faults { cut: 0.5, ..Faults::default() });
     }
 
     #[test]
     fn impossible_settings_are_refused() {
         assert!(Flags::try_parse_from(["sim", "--fault-500", "1.1"]).is_err());
         assert!(Flags::try_parse_from(["sim", "--deltas", "0"]).is_err());
-        let faults = Faults {
-            cut: 0.6,
-            hang: 0.6,
-            ..Faults::default()
-        };
-        assert!(
-            Settings {
-                faults,
-                ..Settings::default()
-            }
-            .check()
-            .is_err()
-        );
+        let faults = Faults { cut: 0.6, hang: 0.6, ..Faults::default() };
+        assert!(Settings { faults, ..Settings::default() }.check().is_err());
     }
 }

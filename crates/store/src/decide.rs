@@ -41,27 +41,16 @@ pub(crate) fn decide(
     change: Change,
     now: Timestamp,
 ) -> Decision {
-    let before = Claim {
-        holder: record.holder.clone(),
-        at: record.claimed_at,
-    };
+    let before = Claim { holder: record.holder.clone(), at: record.claimed_at };
     let Change { event, jitter, .. } = change;
     let ended = match machine::apply(record, &event, now, jitter) {
         Ok(change) => change.ended,
         Err(refusal) => return refuse(refusal, former, &event),
     };
     let attempt = ended.map(|ended| attempt(ended, before, former, &event, now));
-    let applied = Applied {
-        record: record.clone(),
-        ended,
-        outcome: None,
-    };
+    let applied = Applied { record: record.clone(), ended, outcome: None };
     let result = record.state.is_terminal().then(|| result(event));
-    Decision {
-        answer: Ok(applied),
-        attempt,
-        result,
-    }
+    Decision { answer: Ok(applied), attempt, result }
 }
 
 /// An outcome that comes too late changes nothing, but what the call cost is still noted.
@@ -70,11 +59,7 @@ fn refuse(refusal: Refusal, former: Option<Attempt>, event: &Event) -> Decision 
         (Some(attempt), Event::Ended { outcome, .. }) => Some(learn(attempt, &outcome.call)),
         _ => None,
     };
-    Decision {
-        answer: Err(refusal),
-        attempt,
-        result: None,
-    }
+    Decision { answer: Err(refusal), attempt, result: None }
 }
 
 /// What is known already stays where the late word is silent.
@@ -82,9 +67,7 @@ fn learn(mut attempt: Attempt, call: &Call) -> Attempt {
     attempt.usage = call.usage.or(attempt.usage);
     attempt.http_status = call.http_status.or(attempt.http_status);
     if !call.provider_request_id.is_empty() {
-        attempt
-            .provider_request_id
-            .clone_from(&call.provider_request_id);
+        attempt.provider_request_id.clone_from(&call.provider_request_id);
     }
     attempt
 }
@@ -117,9 +100,7 @@ fn attempt(
         kind: ended.kind,
         delivery: call.map(|call| call.delivery),
         http_status: call.and_then(|call| call.http_status),
-        provider_request_id: call
-            .map(|call| call.provider_request_id.clone())
-            .unwrap_or_default(),
+        provider_request_id: call.map(|call| call.provider_request_id.clone()).unwrap_or_default(),
         usage: call.and_then(|call| call.usage),
         possibly_paid: ended.possibly_paid,
         error: words::of_lease(event),
@@ -131,11 +112,7 @@ fn whose(claim: Claim, former: Option<Attempt>, now: Timestamp) -> (String, Boot
     match (claim.holder, former) {
         (Some(holder), _) => (holder.name, holder.boot_id, claim.at.unwrap_or(now)),
         (None, Some(former)) => (former.worker, former.boot_id, former.started_at),
-        (None, None) => (
-            String::new(),
-            BootId::from_bytes([0; 16]),
-            claim.at.unwrap_or(now),
-        ),
+        (None, None) => (String::new(), BootId::from_bytes([0; 16]), claim.at.unwrap_or(now)),
     }
 }
 
@@ -149,15 +126,8 @@ fn result(event: Event) -> StoredResult {
         },
         _ => (None, None),
     };
-    let size_bytes = payload
-        .as_ref()
-        .map_or(0, |payload| payload.as_bytes().len() as u64);
-    let result = StoredResult {
-        payload,
-        size_bytes,
-        error,
-        ..StoredResult::empty()
-    };
+    let size_bytes = payload.as_ref().map_or(0, |payload| payload.as_bytes().len() as u64);
+    let result = StoredResult { payload, size_bytes, error, ..StoredResult::empty() };
     match call {
         None => result,
         Some(call) => StoredResult {

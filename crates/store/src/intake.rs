@@ -49,11 +49,7 @@ pub(crate) fn plan<K: Known>(
     known: &K,
     tasks: &[NewTask],
 ) -> Result<Result<Vec<Plan>, Vec<Conflict>>, K::Error> {
-    let mut seen = Seen {
-        known,
-        keys: HashMap::new(),
-        refs: HashSet::new(),
-    };
+    let mut seen = Seen { known, keys: HashMap::new(), refs: HashSet::new() };
     let mut plans = Vec::with_capacity(tasks.len());
     let mut conflicts = Vec::new();
     for (index, task) in tasks.iter().enumerate() {
@@ -62,11 +58,7 @@ pub(crate) fn plan<K: Known>(
             Err(field) => conflicts.push(Conflict { index, field }),
         }
     }
-    Ok(if conflicts.is_empty() {
-        Ok(plans)
-    } else {
-        Err(conflicts)
-    })
+    Ok(if conflicts.is_empty() { Ok(plans) } else { Err(conflicts) })
 }
 
 /// The store, and the new tasks of this call so far.
@@ -80,9 +72,7 @@ impl<'a, K: Known> Seen<'a, K> {
     fn look_at(&mut self, task: &'a NewTask) -> Result<Result<Plan, ConflictField>, K::Error> {
         if let Some((id, digest)) = self.first_with_key(task)? {
             let same = digest == task.digest;
-            return Ok(same
-                .then_some(Plan::Existing(id))
-                .ok_or(ConflictField::IdempotencyKey));
+            return Ok(same.then_some(Plan::Existing(id)).ok_or(ConflictField::IdempotencyKey));
         }
         let reference = client_ref(task);
         if let Some(reference) = reference
@@ -112,21 +102,14 @@ impl<'a, K: Known> Seen<'a, K> {
 pub(crate) fn client_ref(task: &NewTask) -> Option<ClientRef<'_>> {
     let spec = &task.spec;
     let name = spec.client_ref.as_deref()?;
-    Some(ClientRef {
-        tenant: &spec.tenant,
-        group: &spec.group,
-        name,
-    })
+    Some(ClientRef { tenant: &spec.tenant, group: &spec.group, name })
 }
 
 /// The record of a new task, claimed if a worker waits for it.
 pub(crate) fn record(task: &NewTask, epoch: Epoch, now: Timestamp) -> TaskRecord {
     let mut record = task.spec.record(task.id, now);
     if let Some(holder) = &task.claim {
-        let claim = Event::Claim {
-            holder: holder.clone(),
-            epoch,
-        };
+        let claim = Event::Claim { holder: holder.clone(), epoch };
         // Refused only when its time is over already: then it waits to expire.
         let _ = machine::apply(&mut record, &claim, now, Jitter::new(0.0));
     }

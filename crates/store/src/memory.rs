@@ -33,10 +33,7 @@ impl MemoryStore {
     /// An empty store.
     #[must_use]
     pub fn new(identity: Identity) -> Self {
-        Self {
-            identity,
-            state: Mutex::default(),
-        }
+        Self { identity, state: Mutex::default() }
     }
 
     /// Every write ends before the lock is left, or changed nothing: a poisoned one is sound.
@@ -69,10 +66,7 @@ impl Store for MemoryStore {
         now: Timestamp,
     ) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
         let mut state = self.state();
-        Ok(changes
-            .into_iter()
-            .map(|change| state.apply(change, now))
-            .collect())
+        Ok(changes.into_iter().map(|change| state.apply(change, now)).collect())
     }
 
     async fn task(&self, id: TaskId, max_result: usize) -> Result<Option<TaskDetail>, StoreError> {

@@ -50,21 +50,10 @@ impl SqliteStore {
     /// [`StoreError::Locked`], [`StoreError::NotAStore`], [`StoreError::Newer`]; or when it
     /// cannot be read or written.
     pub fn open(options: SqliteOptions) -> Result<Self, StoreError> {
-        let open::Opened {
-            identity,
-            tally,
-            connection,
-            opener,
-            lock,
-        } = open::open(options)?;
+        let open::Opened { identity, tally, connection, opener, lock } = open::open(options)?;
         let writer = Writer::start(connection, identity.epoch, tally)?;
         let readers = Readers::start(&opener)?;
-        Ok(Self {
-            identity,
-            readers,
-            writer,
-            _lock: lock,
-        })
+        Ok(Self { identity, readers, writer, _lock: lock })
     }
 
     async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
@@ -98,10 +87,7 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<Vec<Submitted>, SubmitError> {
         let weight = Weight::of_tasks(&tasks);
-        let submitted = self
-            .writer
-            .write(weight, move |unit| unit.submit(&tasks, now))
-            .await?;
+        let submitted = self.writer.write(weight, move |unit| unit.submit(&tasks, now)).await?;
         submitted.map_err(SubmitError::Conflicts)
     }
 
@@ -111,14 +97,11 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
         let weight = Weight::of_changes(&changes);
-        self.writer
-            .write(weight, move |unit| unit.apply(changes, now))
-            .await
+        self.writer.write(weight, move |unit| unit.apply(changes, now)).await
     }
 
     async fn task(&self, id: TaskId, max_result: usize) -> Result<Option<TaskDetail>, StoreError> {
-        self.read(move |from| read::task(from, id, max_result))
-            .await
+        self.read(move |from| read::task(from, id, max_result)).await
     }
 
     async fn specs(&self, ids: Vec<TaskId>) -> Result<Vec<(TaskId, TaskSpec)>, StoreError> {
@@ -144,8 +127,7 @@ impl Store for SqliteStore {
         limit: usize,
         max_result: usize,
     ) -> Result<OutcomePage, StoreError> {
-        self.read(move |from| read::outcomes(from, &filter, after, limit, max_result))
-            .await
+        self.read(move |from| read::outcomes(from, &filter, after, limit, max_result)).await
     }
 
     fn last_outcome(&self) -> u64 {

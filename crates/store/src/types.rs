@@ -52,10 +52,7 @@ pub struct NewTask {
 }
 
 /// The answer to one accepted task.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are new: a box each would cost more"
-)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are new: a box each would cost more")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Submitted {
     /// It is new.

@@ -62,10 +62,7 @@ async fn refill(engine: &Engine) {
 
 /// Commits the claims, then starts what was claimed. On an error nothing was claimed, and
 /// the tasks are still in the store.
-async fn dispatch(
-    engine: &Arc<Engine>,
-    assignments: Vec<Assignment>,
-) -> Result<(), StoreError> {
+async fn dispatch(engine: &Arc<Engine>, assignments: Vec<Assignment>) -> Result<(), StoreError> {
     let tasks: Vec<TaskId> = assignments.iter().map(|assignment| assignment.task).collect();
     let marked = engine.executions.claiming(tasks);
     let epoch = engine.store.identity().epoch;

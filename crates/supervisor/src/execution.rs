@@ -13,7 +13,7 @@ use taskfleet_core::{
     task::{TaskRecord, TaskSpec, TaskState},
 };
 use taskfleet_proto::{
-    read_outcome, v1::CancelRequest, v1::worker_control_client::WorkerControlClient,
+    read_outcome,
     worker::{TaskRequest, TaskResponse, worker_service_client::WorkerServiceClient},
     write_work,
 };
@@ -33,8 +33,6 @@ use crate::{
 
 /// The first message says that the work has begun; without it, the request may lie anywhere.
 const FIRST_MESSAGE_WITHIN: Duration = Duration::from_secs(5);
-/// How long a worker may take to answer a cancel.
-const CANCEL_WITHIN: Duration = Duration::from_secs(2);
 /// How long after an attempt's time the worker may still say that it was over.
 const SLACK: Duration = Duration::from_secs(15);
 /// Streams that may break on a living connection before it counts as an attempt.
@@ -50,7 +48,7 @@ enum Ending {
     Lost,
     /// It is over by other means: cancelled, expired, or claimed anew.
     Abandoned,
-    /// Somebody else follows it, or this supervisor stops: nothing is to be done.
+    /// This supervisor stops: its successor adopts what runs.
     Left,
 }
 
@@ -130,12 +128,7 @@ fn held(record: &TaskRecord) -> Held {
 }
 
 impl Execution {
-    async fn run(
-        mut self,
-        spec: Option<Arc<TaskSpec>>,
-        slot: Slot,
-        abandoned: CancellationToken,
-    ) {
+    async fn run(mut self, spec: Option<Arc<TaskSpec>>, slot: Slot, abandoned: CancellationToken) {
         let engine = self.engine.clone();
         let ending = tokio::select! {
             biased;
@@ -201,14 +194,16 @@ impl Execution {
     async fn stream(&mut self, link: &Link, spec: &mut Option<Arc<TaskSpec>>) -> StreamEnd {
         let Ok(permit) = self.member.starts.acquire().await else { return StreamEnd::Broken };
         let request = self.request(spec.as_deref());
-        self.sent = true;
+        let attaching = std::mem::replace(&mut self.sent, true);
         let opening = open(link, request);
         let opened = answer_within(FIRST_MESSAGE_WITHIN, opening).await;
         drop(permit);
         let (messages, first) = match opened {
             Ok(Ok(opened)) => opened,
-            Ok(Err(status)) => return self.refused(&status),
-            Err(_) => return self.give_up(link).await,
+            Ok(Err(status)) => return self.refused(&status, attaching),
+            // It may lie anywhere. Attaching finds out: what is not there is forbidden to
+            // start, and what runs goes on. A cancel would waste a call that was paid.
+            Err(_) => return self.unacknowledged(),
         };
         // The worker has it: the prompt is not needed again.
         *spec = None;
@@ -221,6 +216,15 @@ impl Execution {
                 StreamEnd::Known(Ending::Ended(outcome))
             }
         }
+    }
+
+    fn unacknowledged(&self) -> StreamEnd {
+        tracing::warn!(
+            task = %self.held.task,
+            worker = self.member.name(),
+            "a worker did not acknowledge a task in time"
+        );
+        StreamEnd::Broken
     }
 
     fn request(&self, spec: Option<&TaskSpec>) -> TaskRequest {
@@ -269,33 +273,7 @@ impl Execution {
     /// False when text is missing, which attaching again brings.
     fn keep_text(&self, message: &TaskResponse) -> bool {
         let Ok(offset) = usize::try_from(message.offset) else { return false };
-        message.delta.is_empty()
-            || self.feed.text(self.held.lease, offset, &message.delta).is_ok()
-    }
-
-    /// No first message: the request is to be withdrawn, and only when the worker confirms
-    /// that it never will run is the task free.
-    async fn give_up(&self, link: &Link) -> StreamEnd {
-        tracing::warn!(
-            task = %self.held.task,
-            worker = self.member.name(),
-            "a worker did not acknowledge a task in time"
-        );
-        let request = CancelRequest {
-            caller: Member::caller(&self.engine),
-            task_id: self.held.task.to_string(),
-            lease: self.held.lease.number(),
-        };
-        let mut client = WorkerControlClient::new(link.channel());
-        match answer_within(CANCEL_WITHIN, client.cancel(request)).await {
-            Ok(Ok(answer)) if answer.get_ref().was_running => {
-                let call = taskfleet_core::outcome::Call::new(Delivery::Sent);
-                let end = taskfleet_core::outcome::End::Released;
-                StreamEnd::Known(Ending::Ended(Outcome { end, call }))
-            }
-            Ok(Ok(_)) => StreamEnd::Known(Ending::NotStarted),
-            Ok(Err(_)) | Err(_) => StreamEnd::Broken,
-        }
+        message.delta.is_empty() || self.feed.text(self.held.lease, offset, &message.delta).is_ok()
     }
 }
 

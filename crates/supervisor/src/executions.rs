@@ -74,7 +74,8 @@ impl Executions {
 
     /// The execution is over by other means: its driver lets go of it.
     pub(crate) fn abandon(&self, task: TaskId, lease: Lease) {
-        if let Some(driver) = self.lock().drivers.get(&task).filter(|driver| driver.lease == lease) {
+        if let Some(driver) = self.lock().drivers.get(&task).filter(|driver| driver.lease == lease)
+        {
             driver.abandoned.cancel();
         }
     }

@@ -66,7 +66,9 @@ impl Settings {
             ));
         }
         if self.probe_misses == 0 || self.probe_timeout_ms == 0 || self.heartbeat_seconds == 0 {
-            return Err("probe_misses, probe_timeout_ms and heartbeat_seconds must be above 0".into());
+            return Err(
+                "probe_misses, probe_timeout_ms and heartbeat_seconds must be above 0".into()
+            );
         }
         if self.probe_interval_ms < self.probe_timeout_ms {
             return Err("probe_interval_ms must not be below probe_timeout_ms".into());

@@ -29,11 +29,8 @@ use crate::{
 };
 
 /// The services whose health is told by name.
-const SERVICES: &[&str] = &[
-    "taskfleet.v1.TaskService",
-    "taskfleet.v1.FleetService",
-    "taskfleet.v1.WorkerRegistry",
-];
+const SERVICES: &[&str] =
+    &["taskfleet.v1.TaskService", "taskfleet.v1.FleetService", "taskfleet.v1.WorkerRegistry"];
 
 /// The whole budget to stop in is ten seconds, what Docker grants before it kills. Of it,
 /// this goes to open calls …
@@ -128,12 +125,8 @@ impl Supervisor {
         engine.tasks.spawn_critical("deadline sweep", sweep::deadlines(engine.clone()));
         engine.tasks.spawn_critical("difference sweep", sweep::differences(engine.clone()));
         let stopping = engine.tasks.clone();
-        let server = serve(
-            router,
-            self.listener,
-            async move { stopping.stopping().await },
-            GRACE_FOR_CALLS,
-        );
+        let server =
+            serve(router, self.listener, async move { stopping.stopping().await }, GRACE_FOR_CALLS);
         let mut server = std::pin::pin!(server);
         health.set_ready(true).await;
         let ended = tokio::select! {

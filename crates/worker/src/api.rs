@@ -67,9 +67,5 @@ impl fmt::Debug for Answer {
 
 /// A failure without a wait.
 pub(crate) fn failure(kind: FailureKind, message: impl Into<String>) -> Failure {
-    Failure {
-        kind,
-        message: message.into(),
-        retry_after: None,
-    }
+    Failure { kind, message: message.into(), retry_after: None }
 }

@@ -26,10 +26,7 @@ pub(crate) struct Control {
 
 impl Control {
     pub(crate) fn new(boot_id: BootId, executions: Executions) -> Self {
-        Self {
-            boot_id,
-            executions,
-        }
+        Self { boot_id, executions }
     }
 }
 
@@ -48,15 +45,10 @@ impl WorkerControl for Control {
         &self,
         request: Request<SettleRequest>,
     ) -> Result<Response<SettleResponse>, Status> {
-        let SettleRequest {
-            caller,
-            settlements,
-        } = request.into_inner();
+        let SettleRequest { caller, settlements } = request.into_inner();
         let supervisor = supervisor(caller)?;
         let leases = read_settlements(&settlements)?;
-        self.executions
-            .settle(supervisor, &leases)
-            .map_err(refused)?;
+        self.executions.settle(supervisor, &leases).map_err(refused)?;
         Ok(Response::new(SettleResponse {}))
     }
 
@@ -64,11 +56,7 @@ impl WorkerControl for Control {
         &self,
         request: Request<CancelRequest>,
     ) -> Result<Response<CancelResponse>, Status> {
-        let CancelRequest {
-            caller,
-            task_id,
-            lease,
-        } = request.into_inner();
+        let CancelRequest { caller, task_id, lease } = request.into_inner();
         let supervisor = supervisor(caller)?;
         let lease = read_lease("task_id", &task_id, lease)?;
         let was_running = self.executions.cancel(supervisor, lease).map_err(refused)?;
@@ -79,25 +67,14 @@ impl WorkerControl for Control {
 fn supervisor(caller: Option<Caller>) -> Result<Supervisor, FieldError> {
     let caller = caller.ok_or_else(|| FieldError::new("caller", "is missing"))?;
     let store = parse_id::<StoreId>("caller.store_id", &caller.store_id)?;
-    Ok(Supervisor {
-        store,
-        epoch: Epoch::new(caller.epoch),
-    })
+    Ok(Supervisor { store, epoch: Epoch::new(caller.epoch) })
 }
 
 fn adopt_response(boot_id: BootId, adopted: &Adopted) -> AdoptResponse {
     let held = adopted.held.iter().map(|(held, ended)| {
-        let state = if *ended {
-            HeldState::Ended
-        } else {
-            HeldState::Running
-        };
+        let state = if *ended { HeldState::Ended } else { HeldState::Running };
         let task_id = held.task.to_string();
-        HeldExecution {
-            task_id,
-            lease: held.lease.number(),
-            state: state.into(),
-        }
+        HeldExecution { task_id, lease: held.lease.number(), state: state.into() }
     });
     AdoptResponse {
         boot_id: boot_id.to_string(),
@@ -123,8 +100,5 @@ fn read_settlements(settlements: &[Settlement]) -> Result<Vec<Held>, FieldError>
 }
 
 fn read_lease(field: &str, task: &str, lease: u64) -> Result<Held, FieldError> {
-    Ok(Held {
-        task: parse_id::<TaskId>(field, task)?,
-        lease: Lease::new(lease),
-    })
+    Ok(Held { task: parse_id::<TaskId>(field, task)?, lease: Lease::new(lease) })
 }

@@ -34,10 +34,7 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn setting(key: &'static str, problem: impl Into<String>) -> Self {
-        Self::Setting {
-            key,
-            problem: problem.into(),
-        }
+        Self::Setting { key, problem: problem.into() }
     }
 
     /// The exit code of a process that ends with it: 2 when the settings are to be mended, 1

@@ -72,19 +72,8 @@ struct Shared {
 
 impl Executions {
     pub(crate) fn new(bounds: Bounds, api: SharedApi, tasks: Tasks, clock: Clock) -> Self {
-        let (book, load) = (
-            Mutex::new(Book::new(bounds)),
-            watch::Sender::new(Load::default()),
-        );
-        Self {
-            shared: Arc::new(Shared {
-                book,
-                load,
-                api,
-                tasks,
-                clock,
-            }),
-        }
+        let (book, load) = (Mutex::new(Book::new(bounds)), watch::Sender::new(Load::default()));
+        Self { shared: Arc::new(Shared { book, load, api, tasks, clock }) }
     }
 
     /// Runs or attaches to (task, lease); `None` for a job only attaches. The reader begins at
@@ -205,17 +194,12 @@ impl Executions {
         let result = change(&mut book, now);
         let load = book.load();
         // Under the lock: a later change must not be overwritten by an earlier one.
-        self.shared
-            .load
-            .send_if_modified(|known| std::mem::replace(known, load) != load);
+        self.shared.load.send_if_modified(|known| std::mem::replace(known, load) != load);
         result
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {
-        self.shared
-            .book
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

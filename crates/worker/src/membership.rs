@@ -38,14 +38,8 @@ pub(crate) struct Announcement {
 
 impl Announcement {
     fn request(&self) -> RegisterRequest {
-        let token = self
-            .join_token
-            .as_ref()
-            .map_or("", |token| token.expose_secret());
-        RegisterRequest {
-            join_token: token.to_owned(),
-            ..self.request.clone()
-        }
+        let token = self.join_token.as_ref().map_or("", |token| token.expose_secret());
+        RegisterRequest { join_token: token.to_owned(), ..self.request.clone() }
     }
 }
 
@@ -110,11 +104,7 @@ impl Membership {
             };
             self.registration = None;
             self.absence.note(&self.announcement.supervisor, &lost);
-            if self
-                .announcement
-                .give_up_after
-                .is_some_and(|limit| self.absence.lasts(limit))
-            {
+            if self.announcement.give_up_after.is_some_and(|limit| self.absence.lasts(limit)) {
                 self.given_up.cancel();
             }
             tokio::time::sleep(self.entropy.jittered(backoff)).await;

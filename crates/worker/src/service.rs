@@ -22,10 +22,7 @@ pub(crate) struct Processing {
 
 impl Processing {
     pub(crate) fn new(boot_id: BootId, executions: Executions) -> Self {
-        Self {
-            boot_id,
-            executions,
-        }
+        Self { boot_id, executions }
     }
 }
 
@@ -41,12 +38,9 @@ impl WorkerService for Processing {
     ) -> Result<Response<Responses>, Status> {
         let reader = match request::read(request.into_inner(), self.boot_id)? {
             Asked::Unleased { task, job } => self.executions.process_unleased(task, job),
-            Asked::Leased {
-                caller,
-                wanted,
-                from_offset,
-                job,
-            } => self.executions.process(caller, wanted, from_offset, job),
+            Asked::Leased { caller, wanted, from_offset, job } => {
+                self.executions.process(caller, wanted, from_offset, job)
+            }
         };
         let reader = reader.map_err(refused)?;
         Ok(Response::new(Box::pin(reader.into_stream())))

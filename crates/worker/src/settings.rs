@@ -71,11 +71,7 @@ impl fmt::Debug for ApiSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (host, has_key) = (self.host(), self.key.is_some());
         let mut debug = f.debug_struct("ApiSettings");
-        debug
-            .field("host", &host)
-            .field("model", &self.model)
-            .field("has_key", &has_key)
-            .finish()
+        debug.field("host", &host).field("model", &self.model).field("has_key", &has_key).finish()
     }
 }
 
@@ -133,10 +129,7 @@ impl Settings {
         if !read::is_authority(&self.supervisor) {
             return Err(Error::setting("supervisor", "must be host:port"));
         }
-        let advertised = self
-            .advertise
-            .strip_prefix(':')
-            .map(|port| format!("peer:{port}"));
+        let advertised = self.advertise.strip_prefix(':').map(|port| format!("peer:{port}"));
         let advertised = advertised.as_ref().unwrap_or(&self.advertise);
         if !advertised.is_empty() && !read::is_authority(advertised) {
             return Err(Error::setting("advertise", "must be host:port or :port"));
@@ -159,16 +152,12 @@ impl ApiSettings {
     /// The host of the API, for logs: the rest of the URL may hold a password.
     pub(crate) fn host(&self) -> String {
         let uri: Option<http::Uri> = self.base_url.parse().ok();
-        uri.and_then(|uri| uri.host().map(str::to_owned))
-            .unwrap_or_default()
+        uri.and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_default()
     }
 
     fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let set = |name| {
-            variable(name)
-                .map(|text| text.trim().to_owned())
-                .filter(|t| !t.is_empty())
-        };
+        let set =
+            |name| variable(name).map(|text| text.trim().to_owned()).filter(|t| !t.is_empty());
         let default = Self::default();
         Self {
             key: set("OPENAI_API_KEY").map(SecretString::from),

@@ -49,10 +49,7 @@ pub(crate) async fn stop(how: Stop, grace: Duration, health: &Health, executions
     health.set_ready(false).await;
     until(executions, grace, |load| load.running == 0).await;
     executions.release();
-    until(executions, settle, |load| {
-        (load.running, load.held) == (0, 0)
-    })
-    .await;
+    until(executions, settle, |load| (load.running, load.held) == (0, 0)).await;
     let Load { running, held, .. } = *executions.load().borrow();
     if (running, held) != (0, 0) {
         tracing::warn!(running, held, "stopping with outcomes that nobody settled");

@@ -50,11 +50,7 @@ impl Worker {
     pub fn bind(settings: Settings, parts: Parts) -> Result<Self, Error> {
         settings.check()?;
         let boot_id = BootId::from_random(parts.entropy.bytes());
-        Ok(Self {
-            settings,
-            parts,
-            boot_id,
-        })
+        Ok(Self { settings, parts, boot_id })
     }
 
     /// A worker on TCP that calls the API of its settings.
@@ -64,9 +60,7 @@ impl Worker {
     pub async fn bind_tcp(settings: Settings) -> Result<Self, Error> {
         let clock = Clock::system();
         let api = OpenAi::new(&settings.api, clock.clone())?;
-        let listener = TcpListener::bind(settings.grpc_listen)
-            .await
-            .map_err(Error::Listen)?;
+        let listener = TcpListener::bind(settings.grpc_listen).await.map_err(Error::Listen)?;
         let parts = Parts {
             listener: Box::new(listener),
             connector: Arc::new(TcpConnector),
@@ -95,11 +89,7 @@ impl Worker {
     /// When the server or another part without which nothing goes on fails.
     pub async fn run(self, stop: impl Future<Output = Stop>) -> Result<(), Error> {
         let announcement = announce::announcement(&self.settings, self.boot_id, self.local_addr());
-        let Self {
-            settings,
-            parts,
-            boot_id,
-        } = self;
+        let Self { settings, parts, boot_id } = self;
         let tasks = Tasks::default();
         // Also when this future is dropped: nothing of it goes on.
         let _stopped = StopOnDrop(tasks.clone());

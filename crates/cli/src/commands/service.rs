@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use openai_sim::{Settings, Sim};
-use taskfleet_runtime::signals;
+use taskfleet_runtime::{files, signals};
 
 use crate::output;
 
@@ -34,6 +34,8 @@ pub(crate) struct SimArgs {
 /// # Errors
 /// When its address cannot be had.
 pub(crate) async fn run_sim(args: SimArgs) -> anyhow::Result<ExitCode> {
+    // Each open call is an open file. What the system refuses shows when a call finds none.
+    let _ = files::raise_open_file_limit();
     let sim = Sim::bind(args.settings).await?;
     output::line(&format!("listening on {}", sim.local_addr()))?;
     sim.run(told_to_stop(args.exit_with_parent)).await?;

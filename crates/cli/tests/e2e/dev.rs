@@ -3,6 +3,7 @@
 use std::{process::Stdio, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
@@ -15,14 +16,18 @@ struct Dev {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     leftovers: Leftovers,
+    /// Takes what a killed `dev` cannot remove.
+    _temporary: TempDir,
 }
 
 impl Dev {
     fn start(args: &[&str]) -> Self {
-        let leftovers = Leftovers::new();
-        let mut child = command(args, &leftovers).stdout(Stdio::piped()).spawn().unwrap();
+        let (leftovers, temporary) = (Leftovers::new(), TempDir::new().unwrap());
+        let mut command = command(args, &leftovers);
+        command.stdout(Stdio::piped()).env("TMPDIR", temporary.path());
+        let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines, leftovers }
+        Self { child, lines, leftovers, _temporary: temporary }
     }
 
     /// Reads on until a line has `words` in it.

@@ -19,11 +19,7 @@ pub(super) struct EndedLeases {
 
 impl EndedLeases {
     pub(super) fn new(max: usize) -> Self {
-        Self {
-            highest: HashMap::new(),
-            order: VecDeque::new(),
-            max,
-        }
+        Self { highest: HashMap::new(), order: VecDeque::new(), max }
     }
 
     /// This lease and all lower ones of the task are over.
@@ -40,17 +36,11 @@ impl EndedLeases {
     }
 
     pub(super) fn covers(&self, wanted: Held) -> bool {
-        self.highest
-            .get(&wanted.task)
-            .is_some_and(|highest| wanted.lease <= *highest)
+        self.highest.get(&wanted.task).is_some_and(|highest| wanted.lease <= *highest)
     }
 
     pub(super) fn forget(&mut self, now: Instant) {
-        while self
-            .order
-            .front()
-            .is_some_and(|(at, _)| now.since(*at) >= REMEMBER_FOR)
-        {
+        while self.order.front().is_some_and(|(at, _)| now.since(*at) >= REMEMBER_FOR) {
             self.forget_oldest();
         }
     }

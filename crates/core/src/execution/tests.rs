@@ -5,26 +5,15 @@ const NOW: Instant = Instant::from_micros(1_000_000);
 
 fn held(task: u8, lease: u64) -> Held {
     let task = TaskId::new(Timestamp::from_unix_millis(1), [task; 10]);
-    Held {
-        task,
-        lease: Lease::new(lease),
-    }
+    Held { task, lease: Lease::new(lease) }
 }
 
 fn caller(store: u8, epoch: u64) -> Caller {
-    Caller {
-        store: StoreId::from_bytes([store; 16]),
-        epoch: Epoch::new(epoch),
-    }
+    Caller { store: StoreId::from_bytes([store; 16]), epoch: Epoch::new(epoch) }
 }
 
 fn table() -> ExecutionTable {
-    let bounds = Bounds {
-        slots: 2,
-        max_held: 2,
-        max_held_bytes: 100,
-        ..Bounds::default()
-    };
+    let bounds = Bounds { slots: 2, max_held: 2, max_held_bytes: 100, ..Bounds::default() };
     let mut table = ExecutionTable::new(bounds);
     table.adopt(caller(1, 1), NOW).unwrap();
     table
@@ -43,10 +32,7 @@ fn a_lease_runs_once_and_every_later_request_attaches() {
     assert_eq!(start(&mut table, held(1, 5)), Ok(Admitted::Attach));
     assert!(table.finish(held(1, 5), 10, NOW));
     assert_eq!(start(&mut table, held(1, 5)), Ok(Admitted::Attach));
-    assert_eq!(
-        table.settle(caller(1, 1), held(1, 5), NOW),
-        Ok(Freed::Outcome)
-    );
+    assert_eq!(table.settle(caller(1, 1), held(1, 5), NOW), Ok(Freed::Outcome));
     assert_eq!(start(&mut table, held(1, 5)), Err(Refused::Ended));
 }
 
@@ -84,10 +70,7 @@ fn a_start_that_was_refused_never_runs_later() {
 #[test]
 fn a_cancel_that_overtakes_its_request_leaves_a_tombstone() {
     let mut table = table();
-    assert_eq!(
-        table.settle(caller(1, 1), held(1, 5), NOW),
-        Ok(Freed::Nothing)
-    );
+    assert_eq!(table.settle(caller(1, 1), held(1, 5), NOW), Ok(Freed::Nothing));
     assert_eq!(start(&mut table, held(1, 5)), Err(Refused::Ended));
 }
 
@@ -106,10 +89,7 @@ fn another_store_sees_settles_and_drops_nothing_and_the_right_one_gets_it_back()
     table.finish(held(1, 5), 10, NOW);
     assert_eq!(table.adopt(caller(2, 9), NOW), Ok(vec![]));
     assert_eq!(table.foreign(), 1);
-    assert_eq!(
-        table.settle(caller(2, 9), held(1, 5), NOW),
-        Ok(Freed::Nothing)
-    );
+    assert_eq!(table.settle(caller(2, 9), held(1, 5), NOW), Ok(Freed::Nothing));
     assert_eq!(table.adopt(caller(1, 2), NOW), Ok(vec![held(1, 5)]));
 }
 

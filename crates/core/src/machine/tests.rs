@@ -22,59 +22,31 @@ fn holder(n: u8) -> Holder {
 }
 
 fn queued() -> TaskRecord {
-    let work = Work::Content(Content {
-        text: "hi".into(),
-        ..Content::default()
-    });
+    let work = Work::Content(Content { text: "hi".into(), ..Content::default() });
     TaskSpec::new(work).record(TaskId::new(at(0), [1; 10]), at(0))
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "events are written where they happen"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "events are written where they happen")]
 fn step(task: &mut TaskRecord, event: Event, now: Timestamp) -> Result<Change, Refusal> {
     apply(task, &event, now, Jitter::new(1.0))
 }
 
 fn running() -> TaskRecord {
     let mut task = queued();
-    step(
-        &mut task,
-        Event::Claim {
-            holder: holder(1),
-            epoch: EPOCH,
-        },
-        at(0),
-    )
-    .unwrap();
+    step(&mut task, Event::Claim { holder: holder(1), epoch: EPOCH }, at(0)).unwrap();
     task
 }
 
 fn ended(lease: Lease, end: End, delivery: Delivery) -> Event {
-    Event::Ended {
-        lease,
-        outcome: Outcome {
-            end,
-            call: Call::new(delivery),
-        },
-    }
+    Event::Ended { lease, outcome: Outcome { end, call: Call::new(delivery) } }
 }
 
 fn completed(lease: Lease) -> Event {
-    ended(
-        lease,
-        End::Completed(Payload::Text("ok".into())),
-        Delivery::Answered,
-    )
+    ended(lease, End::Completed(Payload::Text("ok".into())), Delivery::Answered)
 }
 
 fn failed(lease: Lease, kind: FailureKind) -> Event {
-    let failure = Failure {
-        kind,
-        message: String::new(),
-        retry_after: None,
-    };
+    let failure = Failure { kind, message: String::new(), retry_after: None };
     ended(lease, End::Failed(failure), Delivery::Answered)
 }
 
@@ -99,14 +71,8 @@ fn terminal_states_never_change() {
         completed(lease),
         Event::Cancel,
         Event::Lost { lease },
-        Event::Adopt {
-            lease: Lease::new(u64::MAX),
-            holder: holder(2),
-        },
-        Event::Claim {
-            holder: holder(2),
-            epoch: EPOCH,
-        },
+        Event::Adopt { lease: Lease::new(u64::MAX), holder: holder(2) },
+        Event::Claim { holder: holder(2), epoch: EPOCH },
     ] {
         let refusal = step(&mut task, event, at(2));
         assert_eq!(refusal, Err(Refusal::Terminal(TaskState::Cancelled)));
@@ -119,15 +85,7 @@ fn a_stale_outcome_changes_nothing() {
     let mut task = running();
     let old = task.lease;
     step(&mut task, Event::Lost { lease: old }, at(1)).unwrap();
-    step(
-        &mut task,
-        Event::Claim {
-            holder: holder(2),
-            epoch: EPOCH,
-        },
-        at(1),
-    )
-    .unwrap();
+    step(&mut task, Event::Claim { holder: holder(2), epoch: EPOCH }, at(1)).unwrap();
     assert!(task.lease > old);
     assert_eq!(step(&mut task, completed(old), at(2)), Err(Refusal::Stale));
     assert_eq!(task.state, TaskState::Running);
@@ -149,15 +107,7 @@ fn a_lost_execution_that_is_still_held_goes_on_under_its_lease() {
     let mut task = running();
     let lease = task.lease;
     step(&mut task, Event::Lost { lease }, at(1)).unwrap();
-    step(
-        &mut task,
-        Event::Adopt {
-            lease,
-            holder: holder(1),
-        },
-        at(2),
-    )
-    .unwrap();
+    step(&mut task, Event::Adopt { lease, holder: holder(1) }, at(2)).unwrap();
     assert_eq!((task.state, task.lease), (TaskState::Running, lease));
 }
 
@@ -165,24 +115,9 @@ fn a_lost_execution_that_is_still_held_goes_on_under_its_lease() {
 fn a_higher_reported_lease_on_an_open_task_is_adopted_and_a_lower_one_is_stale() {
     let mut task = running();
     let (lower, higher) = (task.lease, task.lease.next(EPOCH));
-    step(
-        &mut task,
-        Event::Adopt {
-            lease: higher,
-            holder: holder(2),
-        },
-        at(1),
-    )
-    .unwrap();
+    step(&mut task, Event::Adopt { lease: higher, holder: holder(2) }, at(1)).unwrap();
     assert_eq!(task.lease, higher);
-    let refused = step(
-        &mut task,
-        Event::Adopt {
-            lease: lower,
-            holder: holder(1),
-        },
-        at(1),
-    );
+    let refused = step(&mut task, Event::Adopt { lease: lower, holder: holder(1) }, at(1));
     assert_eq!(refused, Err(Refusal::Stale));
 }
 
@@ -191,15 +126,7 @@ fn attempts_end_by_the_retry_policy() {
     let mut task = queued();
     for attempt in 1..=3 {
         let now = at(attempt * 100);
-        step(
-            &mut task,
-            Event::Claim {
-                holder: holder(1),
-                epoch: EPOCH,
-            },
-            now,
-        )
-        .unwrap();
+        step(&mut task, Event::Claim { holder: holder(1), epoch: EPOCH }, now).unwrap();
         let lease = task.lease;
         step(&mut task, failed(lease, FailureKind::ApiError), now).unwrap();
     }
@@ -213,10 +140,7 @@ fn a_backoff_is_waited_out_before_the_next_claim() {
     let lease = task.lease;
     step(&mut task, failed(lease, FailureKind::ApiError), at(10)).unwrap();
     assert_eq!(task.not_before, Some(at(11)));
-    let claim = || Event::Claim {
-        holder: holder(1),
-        epoch: EPOCH,
-    };
+    let claim = || Event::Claim { holder: holder(1), epoch: EPOCH };
     assert_eq!(step(&mut task, claim(), at(10)), Err(Refusal::NotReady));
     step(&mut task, claim(), at(11)).unwrap();
 }
@@ -242,23 +166,12 @@ fn five_losses_end_a_poison_task_and_it_runs_alone_from_the_second_on() {
     for loss in 1..=5_u32 {
         let now = at(u64::from(loss) * 100);
         assert_eq!(task.runs_alone(), loss > 2);
-        step(
-            &mut task,
-            Event::Claim {
-                holder: holder(1),
-                epoch: EPOCH,
-            },
-            now,
-        )
-        .unwrap();
+        step(&mut task, Event::Claim { holder: holder(1), epoch: EPOCH }, now).unwrap();
         let lease = task.lease;
         let change = step(&mut task, Event::Lost { lease }, now).unwrap();
         assert!(change.ended.unwrap().possibly_paid);
     }
-    assert_eq!(
-        (task.state, task.kind),
-        (TaskState::Failed, Some(FailureKind::WorkerLost))
-    );
+    assert_eq!((task.state, task.kind), (TaskState::Failed, Some(FailureKind::WorkerLost)));
 }
 
 #[test]
@@ -268,15 +181,7 @@ fn hand_backs_cost_nothing_but_a_loop_of_them_ends() {
     while !task.state.is_terminal() {
         rounds += 1;
         let now = at(u64::from(rounds) * 20);
-        step(
-            &mut task,
-            Event::Claim {
-                holder: holder(1),
-                epoch: EPOCH,
-            },
-            now,
-        )
-        .unwrap();
+        step(&mut task, Event::Claim { holder: holder(1), epoch: EPOCH }, now).unwrap();
         let lease = task.lease;
         step(&mut task, Event::NotStarted { lease }, now).unwrap();
     }
@@ -289,14 +194,8 @@ fn hand_backs_cost_nothing_but_a_loop_of_them_ends() {
 fn the_deadline_ends_queued_and_running_tasks_and_forbids_claims() {
     let past = at(25 * 3_600);
     for mut task in [queued(), running()] {
-        assert_eq!(
-            step(&mut task, Event::Expire, at(5)),
-            Err(Refusal::NotReady)
-        );
-        let claim = Event::Claim {
-            holder: holder(1),
-            epoch: EPOCH,
-        };
+        assert_eq!(step(&mut task, Event::Expire, at(5)), Err(Refusal::NotReady));
+        let claim = Event::Claim { holder: holder(1), epoch: EPOCH };
         assert_eq!(step(&mut task, claim, past), Err(Refusal::NotReady));
         step(&mut task, Event::Expire, past).unwrap();
         assert_eq!(task.kind, Some(FailureKind::DeadlineExceeded));
@@ -308,14 +207,7 @@ fn an_outcome_that_is_reported_again_after_a_restart_counts_once() {
     let mut task = running();
     let lease = task.lease;
     step(&mut task, failed(lease, FailureKind::ApiError), at(0)).unwrap();
-    let again = step(
-        &mut task,
-        Event::Adopt {
-            lease,
-            holder: holder(1),
-        },
-        at(1),
-    );
+    let again = step(&mut task, Event::Adopt { lease, holder: holder(1) }, at(1));
     assert_eq!(again, Err(Refusal::Stale));
     assert_eq!(task.counters.attempts, 1);
 }
@@ -324,10 +216,7 @@ fn an_outcome_that_is_reported_again_after_a_restart_counts_once() {
 fn a_live_lease_that_gives_way_to_a_higher_one_is_counted() {
     let mut task = running();
     let higher = task.lease.next(EPOCH);
-    let adopt = Event::Adopt {
-        lease: higher,
-        holder: holder(2),
-    };
+    let adopt = Event::Adopt { lease: higher, holder: holder(2) };
     let change = step(&mut task, adopt, at(1)).unwrap();
     assert_eq!(change.ended.unwrap().end, LeaseEnd::Requeued);
     assert_eq!(task.counters.requeues, 1);
@@ -338,10 +227,7 @@ fn after_its_workers_word_a_lease_delivers_nothing_more() {
     let mut task = running();
     let lease = task.lease;
     step(&mut task, failed(lease, FailureKind::ApiError), at(0)).unwrap();
-    assert_eq!(
-        step(&mut task, completed(lease), at(1)),
-        Err(Refusal::Stale)
-    );
+    assert_eq!(step(&mut task, completed(lease), at(1)), Err(Refusal::Stale));
     assert_eq!(task.state, TaskState::Queued);
 }
 
@@ -350,15 +236,7 @@ fn the_loss_of_a_stale_lease_does_not_touch_the_live_one() {
     let mut task = running();
     let old = task.lease;
     step(&mut task, Event::Lost { lease: old }, at(1)).unwrap();
-    step(
-        &mut task,
-        Event::Claim {
-            holder: holder(2),
-            epoch: EPOCH,
-        },
-        at(1),
-    )
-    .unwrap();
+    step(&mut task, Event::Claim { holder: holder(2), epoch: EPOCH }, at(1)).unwrap();
     for late in [Event::Lost { lease: old }, Event::NotStarted { lease: old }] {
         assert_eq!(step(&mut task, late, at(2)), Err(Refusal::Stale));
     }

@@ -6,53 +6,27 @@ use crate::api::Reply;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Action {
-    Submit {
-        hurried: bool,
-    },
-    Dispatch {
-        task: usize,
-        worker: usize,
-    },
+    Submit { hurried: bool },
+    Dispatch { task: usize, worker: usize },
     Deliver(usize),
     DeliverLast,
     BeginCall(usize),
     EndCall(usize, Reply),
-    Settle {
-        worker: usize,
-    },
-    Redial {
-        worker: usize,
-    },
+    Settle { worker: usize },
+    Redial { worker: usize },
     TimeOut(usize),
     Wait,
     Cancel(usize),
-    Break {
-        worker: usize,
-        read: bool,
-    },
+    Break { worker: usize, read: bool },
     Lose(usize),
     Duplicate(usize),
-    Intrude {
-        worker: usize,
-    },
+    Intrude { worker: usize },
     KillSupervisor,
-    DieAfterClaim {
-        task: usize,
-        worker: usize,
-    },
+    DieAfterClaim { task: usize, worker: usize },
     StartSupervisor,
-    KillWorker {
-        worker: usize,
-        silent: bool,
-        flush: bool,
-    },
-    DeclareLost {
-        worker: usize,
-    },
-    Drain {
-        worker: usize,
-        grace: bool,
-    },
+    KillWorker { worker: usize, silent: bool, flush: bool },
+    DeclareLost { worker: usize },
+    Drain { worker: usize, grace: bool },
     BackUp,
     Restore,
 }

@@ -36,9 +36,7 @@ impl Api {
     }
 
     pub(crate) fn was_called_by(&self, by: Held) -> bool {
-        self.calls
-            .get(&by.task)
-            .is_some_and(|leases| leases.contains(&by.lease))
+        self.calls.get(&by.task).is_some_and(|leases| leases.contains(&by.lease))
     }
 }
 

@@ -22,17 +22,9 @@ pub(crate) struct Route {
 #[derive(Debug, Clone)]
 pub(crate) enum Request {
     Adopt,
-    Process {
-        stream: StreamId,
-        boot: BootId,
-        of: Held,
-        attach_only: bool,
-    },
+    Process { stream: StreamId, boot: BootId, of: Held, attach_only: bool },
     Settle(Vec<Held>),
-    Cancel {
-        boot: BootId,
-        of: Held,
-    },
+    Cancel { boot: BootId, of: Held },
 }
 
 /// From a worker to a supervisor.
@@ -92,11 +84,7 @@ impl Network {
     pub(crate) fn connect(&mut self, worker: usize, caller: Caller) -> Route {
         self.connections += 1;
         self.open.insert(self.connections);
-        Route {
-            connection: self.connections,
-            worker,
-            caller,
-        }
+        Route { connection: self.connections, worker, caller }
     }
 
     /// The connection breaks. Its requests may still arrive; of the answers that are on
@@ -109,19 +97,13 @@ impl Network {
     }
 
     pub(crate) fn ask(&mut self, route: Route, request: Request) {
-        self.flying.push(Packet {
-            route,
-            body: Body::Request(request),
-        });
+        self.flying.push(Packet { route, body: Body::Request(request) });
     }
 
     /// What is written to a broken connection is lost.
     pub(crate) fn answer(&mut self, route: Route, answer: Answer) {
         if self.open.contains(&route.connection) {
-            self.flying.push(Packet {
-                route,
-                body: Body::Answer(answer),
-            });
+            self.flying.push(Packet { route, body: Body::Answer(answer) });
         }
     }
 

@@ -62,10 +62,7 @@ impl Store {
 
     /// The live leases, each with its holder's task record.
     pub(crate) fn running(&self) -> Vec<TaskRecord> {
-        self.tasks()
-            .filter(|task| task.state == TaskState::Running)
-            .cloned()
-            .collect()
+        self.tasks().filter(|task| task.state == TaskState::Running).cloned().collect()
     }
 
     /// Applies an event and checks what must hold for every event.
@@ -82,27 +79,12 @@ impl Store {
         if answer.is_ok() {
             let highest = self.highest.entry(id).or_default();
             let claimed = matches!(event, Event::Claim { .. });
-            assert!(
-                !claimed || task.lease > *highest,
-                "{:?} was given out before",
-                task.lease
-            );
+            assert!(!claimed || task.lease > *highest, "{:?} was given out before", task.lease);
             *highest = task.lease.max(*highest);
             if let Event::Ended { lease, .. } = event {
-                assert!(
-                    self.accepted.insert((id, *lease)),
-                    "{lease:?} was counted twice"
-                );
+                assert!(self.accepted.insert((id, *lease)), "{lease:?} was counted twice");
             }
-            if let Event::Ended {
-                outcome:
-                    Outcome {
-                        end: End::Completed(text),
-                        ..
-                    },
-                ..
-            } = event
-            {
+            if let Event::Ended { outcome: Outcome { end: End::Completed(text), .. }, .. } = event {
                 self.disk.results.insert(id, text_of(text));
             }
         }
@@ -115,32 +97,19 @@ fn text_of(payload: &Payload) -> String {
 }
 
 fn assert_legal(before: &TaskRecord, event: &Event, after: &TaskRecord, accepted: bool) {
-    assert!(
-        accepted || before == after,
-        "a refused {event:?} changed {before:?}"
-    );
-    assert!(
-        !before.state.is_terminal() || before == after,
-        "{event:?} changed an ended task"
-    );
+    assert!(accepted || before == after, "a refused {event:?} changed {before:?}");
+    assert!(!before.state.is_terminal() || before == after, "{event:?} changed an ended task");
     assert!(after.lease >= before.lease, "{event:?} lowered a lease");
     if let Event::Ended { lease, .. } | Event::Lost { lease } | Event::NotStarted { lease } = event
     {
-        assert!(
-            !accepted || *lease == before.lease,
-            "the stale {event:?} won"
-        );
+        assert!(!accepted || *lease == before.lease, "the stale {event:?} won");
     }
     if let (Event::Claim { .. }, true) = (event, accepted) {
         assert_eq!(before.state, TaskState::Queued, "a second live lease");
         assert!(after.lease > before.lease, "a claim without a new lease");
     }
     let live = after.state == TaskState::Running;
-    assert_eq!(
-        live,
-        after.holder.is_some(),
-        "a holder without a live lease, or none with one"
-    );
+    assert_eq!(live, after.holder.is_some(), "a holder without a live lease, or none with one");
     if let (Event::Adopt { lease, .. }, true) = (event, accepted) {
         assert_eq!((after.state, after.lease), (TaskState::Running, *lease));
     }
@@ -148,8 +117,5 @@ fn assert_legal(before: &TaskRecord, event: &Event, after: &TaskRecord, accepted
 
 /// The execution of a task's last claim.
 pub(crate) fn execution(task: &TaskRecord) -> Held {
-    Held {
-        task: task.id,
-        lease: task.lease,
-    }
+    Held { task: task.id, lease: task.lease }
 }

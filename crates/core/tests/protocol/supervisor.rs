@@ -106,10 +106,7 @@ impl Supervisor {
         };
         let Some(boot) = link.boot else { return };
         let (id, holder) = (window[at], holder(worker, boot));
-        let claim = Event::Claim {
-            holder,
-            epoch: self.caller.epoch,
-        };
+        let claim = Event::Claim { holder, epoch: self.caller.epoch };
         if out.store.apply(id, &claim, out.now).is_ok()
             && !dies
             && let Some(task) = out.store.get(id)
@@ -125,26 +122,9 @@ impl Supervisor {
         self.streams += 1;
         let stream = self.streams;
         let lease = of.lease;
-        self.executions.insert(
-            of.task,
-            Execution {
-                lease,
-                worker,
-                boot,
-                stream,
-                heard: false,
-            },
-        );
+        self.executions.insert(of.task, Execution { lease, worker, boot, stream, heard: false });
         self.debt(boot).given.insert((of.task, of.lease));
-        net.ask(
-            route,
-            Request::Process {
-                stream,
-                boot,
-                of,
-                attach_only: attach,
-            },
-        );
+        net.ask(route, Request::Process { stream, boot, of, attach_only: attach });
     }
 
     pub(crate) fn handle(&mut self, route: Route, answer: Answer, out: &mut Outside<'_>) {
@@ -188,14 +168,7 @@ impl Supervisor {
 
     /// An outcome is valid by (task, lease), whatever connection it came on.
     fn ended(&mut self, of: Held, outcome: Outcome, out: &mut Outside<'_>) {
-        let _ = self.record(
-            of,
-            &Event::Ended {
-                lease: of.lease,
-                outcome,
-            },
-            out,
-        );
+        let _ = self.record(of, &Event::Ended { lease: of.lease, outcome }, out);
         self.over(of);
     }
 
@@ -212,12 +185,7 @@ impl Supervisor {
             .store
             .get(of.task)
             .is_some_and(|task| task.state == TaskState::Running && task.lease == of.lease);
-        if !live
-            && self
-                .executions
-                .get(&of.task)
-                .is_some_and(|known| known.lease == of.lease)
-        {
+        if !live && self.executions.get(&of.task).is_some_and(|known| known.lease == of.lease) {
             self.executions.remove(&of.task);
         }
         answer
@@ -244,21 +212,14 @@ impl Supervisor {
 
     /// Sends what is to be settled; again, until it is acknowledged.
     pub(crate) fn settle(&mut self, worker: usize, net: &mut Network) {
-        let Some(Link {
-            route,
-            boot: Some(boot),
-        }) = self.links.get(&worker)
-        else {
+        let Some(Link { route, boot: Some(boot) }) = self.links.get(&worker) else {
             return;
         };
         let Some(debt) = self.debts.get(boot) else {
             return;
         };
-        let leases: Vec<Held> = debt
-            .to_settle
-            .iter()
-            .map(|(task, lease)| held(*task, *lease))
-            .collect();
+        let leases: Vec<Held> =
+            debt.to_settle.iter().map(|(task, lease)| held(*task, *lease)).collect();
         if !leases.is_empty() {
             net.ask(*route, Request::Settle(leases));
         }
@@ -308,24 +269,15 @@ impl Supervisor {
 
     /// Whether calls to this address are open that would break if its process died.
     pub(crate) fn has_calls_to(&self, worker: usize) -> bool {
-        self.executions
-            .values()
-            .any(|execution| execution.worker == worker)
-            || self
-                .links
-                .get(&worker)
-                .is_some_and(|link| link.boot.is_none())
+        self.executions.values().any(|execution| execution.worker == worker)
+            || self.links.get(&worker).is_some_and(|link| link.boot.is_none())
     }
 
     pub(crate) fn has_nothing_to_settle(&self) -> bool {
         self.links
             .values()
             .filter_map(|link| link.boot)
-            .all(|boot| {
-                self.debts
-                    .get(&boot)
-                    .is_none_or(|debt| debt.to_settle.is_empty())
-            })
+            .all(|boot| self.debts.get(&boot).is_none_or(|debt| debt.to_settle.is_empty()))
     }
 
     fn debt(&mut self, boot: BootId) -> &mut Debt {
@@ -334,11 +286,7 @@ impl Supervisor {
 }
 
 fn holder(worker: usize, boot_id: BootId) -> Holder {
-    Holder {
-        boot_id,
-        name: String::new(),
-        address: worker.to_string(),
-    }
+    Holder { boot_id, name: String::new(), address: worker.to_string() }
 }
 
 const fn held(task: TaskId, lease: Lease) -> Held {

@@ -57,10 +57,7 @@ impl Worker {
 
     /// The process dies; another one starts at the same address.
     pub(crate) fn crash(&mut self) {
-        *self = Self {
-            boots: self.boots.wrapping_add(1),
-            ..Self::new(self.index)
-        };
+        *self = Self { boots: self.boots.wrapping_add(1), ..Self::new(self.index) };
     }
 
     pub(crate) fn handle(
@@ -84,39 +81,28 @@ impl Worker {
             Request::Process { boot, .. } | Request::Cancel { boot, .. } if boot != self.boot() => {
                 net.answer(route, Answer::WrongBoot { asked: boot });
             }
-            Request::Process {
-                stream,
-                of,
-                attach_only,
-                ..
-            } => match self.table.process(caller, of, attach_only, now) {
-                Ok(admitted) => {
-                    assert_eq!(self.serves, Some(caller), "a dead supervisor was followed");
-                    assert!(
-                        !attach_only || admitted == Admitted::Attach,
-                        "attached by a start"
-                    );
-                    self.admitted(route, stream, of, admitted, net);
+            Request::Process { stream, of, attach_only, .. } => {
+                match self.table.process(caller, of, attach_only, now) {
+                    Ok(admitted) => {
+                        assert_eq!(self.serves, Some(caller), "a dead supervisor was followed");
+                        assert!(
+                            !attach_only || admitted == Admitted::Attach,
+                            "attached by a start"
+                        );
+                        self.admitted(route, stream, of, admitted, net);
+                    }
+                    Err(Refused::NotServed) => net.answer(route, Answer::NotServed),
+                    Err(_) => net.answer(route, Answer::Refused { of }),
                 }
-                Err(Refused::NotServed) => net.answer(route, Answer::NotServed),
-                Err(_) => net.answer(route, Answer::Refused { of }),
-            },
+            }
             Request::Settle(leases) => {
-                let all: Result<Vec<()>, Refused> = leases
-                    .iter()
-                    .map(|of| self.settle(caller, *of, now, net))
-                    .collect();
-                net.answer(
-                    route,
-                    all.map_or(Answer::NotServed, |_| Answer::Settled(leases)),
-                );
+                let all: Result<Vec<()>, Refused> =
+                    leases.iter().map(|of| self.settle(caller, *of, now, net)).collect();
+                net.answer(route, all.map_or(Answer::NotServed, |_| Answer::Settled(leases)));
             }
             Request::Cancel { of, .. } => {
                 let done = self.settle(caller, of, now, net);
-                net.answer(
-                    route,
-                    done.map_or(Answer::NotServed, |()| Answer::Cancelled { of }),
-                );
+                net.answer(route, done.map_or(Answer::NotServed, |()| Answer::Cancelled { of }));
             }
         }
     }
@@ -168,16 +154,10 @@ impl Worker {
 
     fn abort(&mut self, of: Held, net: &mut Network) {
         let called = self.runs.remove(&key(of));
-        assert!(
-            called.is_some(),
-            "{of:?} was to be aborted and does not run"
-        );
+        assert!(called.is_some(), "{of:?} was to be aborted and does not run");
         self.aborted.push(of);
         if let Some((route, _)) = self.attached.remove(&key(of)) {
-            let outcome = Outcome {
-                end: End::Cancelled,
-                call: Call::new(Delivery::Sent),
-            };
+            let outcome = Outcome { end: End::Cancelled, call: Call::new(Delivery::Sent) };
             net.answer(route, Answer::Ended { of, outcome });
         }
     }
@@ -194,10 +174,7 @@ impl Worker {
 
     pub(crate) fn end_call(&mut self, nth: usize, reply: Reply, now: Instant, net: &mut Network) {
         for of in self.aborted.drain(..) {
-            assert!(
-                !self.table.finish(of, 1, now),
-                "{of:?} was aborted and is kept"
-            );
+            assert!(!self.table.finish(of, 1, now), "{of:?} was aborted and is kept");
         }
         let calling = self.executions(true);
         let Some(at) = nth.checked_rem(calling.len()) else {
@@ -215,10 +192,7 @@ impl Worker {
                 continue;
             }
             for of in self.executions(called) {
-                let outcome = Outcome {
-                    end: End::Released,
-                    call: Call::new(delivery),
-                };
+                let outcome = Outcome { end: End::Released, call: Call::new(delivery) };
                 self.end(of, outcome, now, net);
             }
         }
@@ -226,10 +200,7 @@ impl Worker {
 
     fn end(&mut self, of: Held, outcome: Outcome, now: Instant, net: &mut Network) {
         self.runs.remove(&key(of));
-        assert!(
-            self.table.finish(of, 1, now),
-            "{of:?} ran and nobody wants it"
-        );
+        assert!(self.table.finish(of, 1, now), "{of:?} ran and nobody wants it");
         self.held.insert(key(of), outcome);
         self.report(of, net);
     }
@@ -240,22 +211,12 @@ impl Worker {
         else {
             return;
         };
-        net.answer(
-            *route,
-            Answer::Ended {
-                of,
-                outcome: outcome.clone(),
-            },
-        );
+        net.answer(*route, Answer::Ended { of, outcome: outcome.clone() });
     }
 
     fn executions(&self, called: bool) -> Vec<Held> {
         let runs = self.runs.iter().filter(|(_, is)| **is == called);
-        runs.map(|((task, lease), _)| Held {
-            task: *task,
-            lease: *lease,
-        })
-        .collect()
+        runs.map(|((task, lease), _)| Held { task: *task, lease: *lease }).collect()
     }
 
     /// Of the same store only a later supervisor takes over from an earlier one.
@@ -296,15 +257,8 @@ impl Worker {
     pub(crate) fn assert_consistent(&mut self, now: Instant) {
         assert_eq!(self.table.running(), self.runs.len());
         assert_eq!(self.table.held(), self.held.len());
-        assert_eq!(
-            self.table.expire(now),
-            0,
-            "an outcome was dropped before its time"
-        );
-        assert!(
-            self.runs.len() <= BOUNDS.slots,
-            "more runs than there are slots"
-        );
+        assert_eq!(self.table.expire(now), 0, "an outcome was dropped before its time");
+        assert!(self.runs.len() <= BOUNDS.slots, "more runs than there are slots");
     }
 }
 

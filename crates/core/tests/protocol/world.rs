@@ -96,11 +96,7 @@ impl World {
             Action::Duplicate(nth) => self.net.duplicate(nth),
             Action::Intrude { worker } => self.workers[worker].adopt(intruder(), now),
             Action::StartSupervisor => self.start(),
-            Action::KillWorker {
-                worker,
-                silent,
-                flush,
-            } => self.kill(worker, silent, flush),
+            Action::KillWorker { worker, silent, flush } => self.kill(worker, silent, flush),
             Action::Drain { worker, grace } => {
                 self.workers[worker].drain(grace, now, &mut self.net);
             }
@@ -157,10 +153,7 @@ impl World {
     fn start(&mut self) {
         if self.supervisor.is_none() {
             let epoch = self.store.open(self.now());
-            let caller = Caller {
-                store: StoreId::from_bytes([1; 16]),
-                epoch,
-            };
+            let caller = Caller { store: StoreId::from_bytes([1; 16]), epoch };
             self.supervisor = Some(Supervisor::new(caller, self.no_word));
         }
     }
@@ -261,10 +254,7 @@ impl World {
 
     fn is_at_rest(&self) -> bool {
         self.net.is_silent()
-            && self
-                .supervisor
-                .as_ref()
-                .is_some_and(Supervisor::has_nothing_to_settle)
+            && self.supervisor.as_ref().is_some_and(Supervisor::has_nothing_to_settle)
             && self.workers.iter().all(Worker::is_empty)
             && self.store.tasks().all(|task| task.state.is_terminal())
     }
@@ -312,20 +302,13 @@ impl World {
     /// The result is of a call that was made, for this very task, under its lease.
     fn check_result(&self, task: &TaskRecord) {
         let by = execution(task);
-        assert!(
-            self.api.was_called_by(by),
-            "a result without a call: {task:?}"
-        );
+        assert!(self.api.was_called_by(by), "a result without a call: {task:?}");
         assert_eq!(self.store.result(task.id), Some(&api::receipt(by)));
     }
 
     fn outside(&mut self) -> Outside<'_> {
         let now = self.now();
-        Outside {
-            store: &mut self.store,
-            net: &mut self.net,
-            now,
-        }
+        Outside { store: &mut self.store, net: &mut self.net, now }
     }
 
     fn now(&self) -> Timestamp {
@@ -339,8 +322,5 @@ impl World {
 
 /// A supervisor of some other store.
 fn intruder() -> Caller {
-    Caller {
-        store: StoreId::from_bytes([2; 16]),
-        epoch: Epoch::new(1),
-    }
+    Caller { store: StoreId::from_bytes([2; 16]), epoch: Epoch::new(1) }
 }

@@ -1,32 +1,15 @@
 //! Friendly words, so that a person who watches a stream sees something like an answer.
 
 /// Said first, whatever the prompt.
-const OPENING: [&str; 8] = [
-    "This",
-    "answer",
-    "is",
-    "simulated:",
-    "no",
-    "model",
-    "was",
-    "asked.",
-];
+const OPENING: [&str; 8] = ["This", "answer", "is", "simulated:", "no", "model", "was", "asked."];
 
 /// Words in a sentence after the opening.
 const SENTENCE: u32 = 9;
 
 /// Said once in each sentence: a client that cuts between bytes instead of characters must fail
 /// here and not on its first real user.
-const MULTI_BYTE: [&str; 8] = [
-    "café",
-    "naïve",
-    "Zürich",
-    "日本語",
-    "привет",
-    "🙂",
-    "déjà",
-    "señor",
-];
+const MULTI_BYTE: [&str; 8] =
+    ["café", "naïve", "Zürich", "日本語", "привет", "🙂", "déjà", "señor"];
 
 const PLAIN: [&str; 32] = [
     "a", "and", "bright", "calm", "careful", "clouds", "drifts", "every", "finds", "friendly",
@@ -49,9 +32,7 @@ pub(super) fn push(seed: u64, index: u32, text: &mut String) {
 fn push_chosen(seed: u64, index: u32, text: &mut String) {
     let place = index % SENTENCE;
     // The odd factor spreads neighbours; the upper bits depend on all of the seed.
-    let mixed = (seed ^ u64::from(index))
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        .to_be_bytes()[0];
+    let mixed = (seed ^ u64::from(index)).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[0];
     match place {
         0 => push_capital(PLAIN[usize::from(mixed) % PLAIN.len()], text),
         4 => text.push_str(MULTI_BYTE[usize::from(mixed) % MULTI_BYTE.len()]),

@@ -33,43 +33,26 @@ pub(super) fn response(app: &App, plan: &Plan, how: Break, call: Call) -> Respon
 fn half(app: &App, plan: &Plan, hangs: bool, call: Call) -> Response {
     let whole = Bytes::from(whole::body(plan, "stop"));
     let length = HeaderValue::from(whole.len());
-    let half = Half::Data {
-        data: whole.slice(..whole.len() / 2),
-        hangs,
-        stop: app.stop.clone(),
-        call,
-    };
+    let half =
+        Half::Data { data: whole.slice(..whole.len() / 2), hangs, stop: app.stop.clone(), call };
     let mut response = json(Body::from_stream(stream::unfold(half, Half::next)));
     response.headers_mut().insert(CONTENT_LENGTH, length);
     response
 }
 
 enum Half {
-    Data {
-        data: Bytes,
-        hangs: bool,
-        stop: Stop,
-        call: Call,
-    },
-    Silence {
-        stop: Stop,
-        call: Call,
-    },
-    Cut {
-        call: Call,
-    },
+    Data { data: Bytes, hangs: bool, stop: Stop, call: Call },
+    Silence { stop: Stop, call: Call },
+    Cut { call: Call },
     Over,
 }
 
 impl Half {
     async fn next(self) -> Option<(io::Result<Bytes>, Self)> {
         match self {
-            Self::Data {
-                data,
-                hangs: true,
-                stop,
-                call,
-            } => Some((Ok(data), Self::Silence { stop, call })),
+            Self::Data { data, hangs: true, stop, call } => {
+                Some((Ok(data), Self::Silence { stop, call }))
+            }
             Self::Data { data, call, .. } => Some((Ok(data), Self::Cut { call })),
             Self::Silence { stop, call } => {
                 let error = stop.stopped().await;

@@ -34,9 +34,7 @@ impl Frame {
 
     /// The fields before `choices`.
     fn head(&self, object: &str) -> String {
-        let Self {
-            id, created, model, ..
-        } = self;
+        let Self { id, created, model, .. } = self;
         let ours = r#""service_tier":"default","system_fingerprint":"fp_sim""#;
         let names = format!(r#""id":"chatcmpl-sim{id}","object":"{object}""#);
         format!(r#"{{{names},"created":{created},"model":{model},{ours},"#)
@@ -55,19 +53,13 @@ impl Frame {
     }
 
     fn usage(&self, tokens: u32) -> Usage {
-        Usage {
-            prompt: self.prompt_tokens,
-            completion: tokens as usize,
-        }
+        Usage { prompt: self.prompt_tokens, completion: tokens as usize }
     }
 
     /// The parts of a streamed answer.
     pub(super) fn into_chunks(self) -> Chunks {
         let head = self.head("chat.completion.chunk");
-        Chunks {
-            start: format!("data: {head}\"choices\":["),
-            frame: self,
-        }
+        Chunks { start: format!("data: {head}\"choices\":["), frame: self }
     }
 }
 
@@ -82,11 +74,7 @@ pub(super) struct Chunks {
 impl Chunks {
     /// The event that opens the message.
     pub(super) fn role(&self, out: &mut String) {
-        self.choice(
-            &[r#"{"role":"assistant","content":"","refusal":null}"#],
-            None,
-            out,
-        );
+        self.choice(&[r#"{"role":"assistant","content":"","refusal":null}"#], None, out);
     }
 
     /// One delta.
@@ -100,11 +88,7 @@ impl Chunks {
     pub(super) fn end(&self, tokens: u32, reason: &str, out: &mut String) {
         self.choice(&["{}"], Some(reason), out);
         if self.frame.stream_usage {
-            out.push_str(&format!(
-                "{}],{}}}\n\n",
-                self.start,
-                self.frame.usage(tokens)
-            ));
+            out.push_str(&format!("{}],{}}}\n\n", self.start, self.frame.usage(tokens)));
         }
         out.push_str("data: [DONE]\n\n");
     }
@@ -119,11 +103,7 @@ impl Chunks {
             None => out.push_str("null"),
         }
         // The real API names the usage in every event once it was asked for it.
-        out.push_str(if self.frame.stream_usage {
-            "}],\"usage\":null}\n\n"
-        } else {
-            "}]}\n\n"
-        });
+        out.push_str(if self.frame.stream_usage { "}],\"usage\":null}\n\n" } else { "}]}\n\n" });
     }
 }
 
@@ -137,14 +117,8 @@ impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { prompt, completion } = self;
         let total = prompt + completion;
-        write!(
-            f,
-            r#""usage":{{"prompt_tokens":{prompt},"completion_tokens":{completion},"#
-        )?;
-        write!(
-            f,
-            r#""total_tokens":{total},"prompt_tokens_details":{{"cached_tokens":0,"#
-        )?;
+        write!(f, r#""usage":{{"prompt_tokens":{prompt},"completion_tokens":{completion},"#)?;
+        write!(f, r#""total_tokens":{total},"prompt_tokens_details":{{"cached_tokens":0,"#)?;
         f.write_str(r#""audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"#)?;
         f.write_str(r#""audio_tokens":0,"accepted_prediction_tokens":0,"#)?;
         f.write_str(r#""rejected_prediction_tokens":0}}"#)

@@ -59,11 +59,7 @@ impl Plan {
 
     /// The `finish_reason`: an answer cut short by the client's limit says `length`.
     pub(super) fn finish_reason(&self, meant: &'static str) -> &'static str {
-        if meant == "stop" && self.deltas < self.answer.deltas() {
-            "length"
-        } else {
-            meant
-        }
+        if meant == "stop" && self.deltas < self.answer.deltas() { "length" } else { meant }
     }
 }
 

@@ -76,11 +76,7 @@ impl<'a> Request<'a> {
             None | Some(1) => Ok(()),
             Some(n) => {
                 let words = format!("Unsupported value: the simulator makes one choice, not {n}.");
-                Err(ApiError::invalid(
-                    Some("n"),
-                    Some("unsupported_value"),
-                    words,
-                ))
+                Err(ApiError::invalid(Some("n"), Some("unsupported_value"), words))
             }
         }
     }
@@ -94,27 +90,19 @@ impl<'a> Request<'a> {
     }
 
     pub(super) fn wants_usage(&self) -> bool {
-        self.stream_options
-            .as_ref()
-            .and_then(|options| options.include_usage)
-            .unwrap_or(false)
+        self.stream_options.as_ref().and_then(|options| options.include_usage).unwrap_or(false)
     }
 
     /// The most tokens an answer may have.
     pub(super) fn max_tokens(&self) -> u32 {
-        self.max_completion_tokens
-            .or(self.max_tokens)
-            .unwrap_or(u32::MAX)
+        self.max_completion_tokens.or(self.max_tokens).unwrap_or(u32::MAX)
     }
 
     /// The content of the last user message, its parts put together; empty when there is none.
     pub(super) fn prompt(&self) -> Cow<'_, str> {
         let messages = self.messages.as_deref().unwrap_or_default();
         match messages.iter().rev().find(|message| message.role == "user") {
-            Some(Message {
-                content: Some(content),
-                ..
-            }) => content.text(),
+            Some(Message { content: Some(content), .. }) => content.text(),
             _ => Cow::Borrowed(""),
         }
     }
@@ -134,31 +122,23 @@ impl Content<'_> {
     fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Text(text) => Cow::Borrowed(text),
-            Self::Parts(parts) => parts
-                .iter()
-                .filter_map(|part| part.text.as_deref())
-                .collect(),
+            Self::Parts(parts) => parts.iter().filter_map(|part| part.text.as_deref()).collect(),
         }
     }
 
     fn bytes(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
-            Self::Parts(parts) => parts
-                .iter()
-                .map(|part| part.text.as_ref().map_or(0, |text| text.len()))
-                .sum(),
+            Self::Parts(parts) => {
+                parts.iter().map(|part| part.text.as_ref().map_or(0, |text| text.len())).sum()
+            }
         }
     }
 }
 
 fn unreadable(error: &serde_json::Error) -> ApiError {
     if error.is_data() {
-        return ApiError::invalid(
-            None,
-            Some("invalid_type"),
-            format!("Invalid type: {error}."),
-        );
+        return ApiError::invalid(None, Some("invalid_type"), format!("Invalid type: {error}."));
     }
     let words = format!("We could not parse the JSON body of your request: {error}.");
     ApiError::invalid(None, None, words)
@@ -180,9 +160,5 @@ fn at_least_one(param: &'static str, value: Option<u32>) -> Result<(), ApiError>
         return Ok(());
     }
     let words = format!("Invalid '{param}': integer below minimum value. Expected a value >= 1.");
-    Err(ApiError::invalid(
-        Some(param),
-        Some("integer_below_min_value"),
-        words,
-    ))
+    Err(ApiError::invalid(Some(param), Some("integer_below_min_value"), words))
 }

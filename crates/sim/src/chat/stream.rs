@@ -30,9 +30,7 @@ const PIECE_BYTES: usize = 16 * 1024;
 pub(super) fn response(app: &App, plan: Plan, ending: Ending, call: Call) -> Response {
     let deltas = Deltas::new(app, plan, ending, call);
     let mut response = events(Body::from_stream(stream::unfold(deltas, Deltas::next)));
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
 

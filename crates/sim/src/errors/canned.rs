@@ -15,21 +15,11 @@ const fn error(
     code: Option<&'static str>,
     message: &'static str,
 ) -> ApiError {
-    ApiError {
-        status,
-        kind,
-        code,
-        param: None,
-        message: Cow::Borrowed(message),
-    }
+    ApiError { status, kind, code, param: None, message: Cow::Borrowed(message) }
 }
 
-pub(crate) static BAD_REQUEST: ApiError = error(
-    StatusCode::BAD_REQUEST,
-    INVALID,
-    Some("invalid_value"),
-    "Simulated: invalid request.",
-);
+pub(crate) static BAD_REQUEST: ApiError =
+    error(StatusCode::BAD_REQUEST, INVALID, Some("invalid_value"), "Simulated: invalid request.");
 pub(crate) static UNAUTHORIZED: ApiError = error(
     StatusCode::UNAUTHORIZED,
     INVALID,
@@ -48,30 +38,14 @@ pub(crate) static NOT_FOUND: ApiError = error(
     Some("model_not_found"),
     "Simulated: the model does not exist or you do not have access to it.",
 );
-pub(crate) static TIMEOUT: ApiError = error(
-    StatusCode::REQUEST_TIMEOUT,
-    SERVER,
-    None,
-    "Simulated: the request timed out.",
-);
-pub(crate) static CONFLICT: ApiError = error(
-    StatusCode::CONFLICT,
-    INVALID,
-    None,
-    "Simulated: the resource is locked.",
-);
-pub(crate) static TOO_LARGE: ApiError = error(
-    StatusCode::PAYLOAD_TOO_LARGE,
-    INVALID,
-    None,
-    "The request is too large.",
-);
-pub(crate) static UNPROCESSABLE: ApiError = error(
-    StatusCode::UNPROCESSABLE_ENTITY,
-    INVALID,
-    None,
-    "Simulated: unprocessable entity.",
-);
+pub(crate) static TIMEOUT: ApiError =
+    error(StatusCode::REQUEST_TIMEOUT, SERVER, None, "Simulated: the request timed out.");
+pub(crate) static CONFLICT: ApiError =
+    error(StatusCode::CONFLICT, INVALID, None, "Simulated: the resource is locked.");
+pub(crate) static TOO_LARGE: ApiError =
+    error(StatusCode::PAYLOAD_TOO_LARGE, INVALID, None, "The request is too large.");
+pub(crate) static UNPROCESSABLE: ApiError =
+    error(StatusCode::UNPROCESSABLE_ENTITY, INVALID, None, "Simulated: unprocessable entity.");
 pub(crate) static RATE_LIMIT: ApiError = error(
     StatusCode::TOO_MANY_REQUESTS,
     "requests",
@@ -90,24 +64,16 @@ pub(crate) static INTERNAL: ApiError = error(
     None,
     "Simulated: the server had an error while processing your request.",
 );
-pub(crate) static BAD_GATEWAY: ApiError = error(
-    StatusCode::BAD_GATEWAY,
-    SERVER,
-    None,
-    "Simulated: bad gateway.",
-);
+pub(crate) static BAD_GATEWAY: ApiError =
+    error(StatusCode::BAD_GATEWAY, SERVER, None, "Simulated: bad gateway.");
 pub(crate) static OVERLOADED: ApiError = error(
     StatusCode::SERVICE_UNAVAILABLE,
     SERVER,
     Some("server_is_overloaded"),
     "Simulated: the server is overloaded, please try again later.",
 );
-pub(crate) static GATEWAY_TIMEOUT: ApiError = error(
-    StatusCode::GATEWAY_TIMEOUT,
-    SERVER,
-    None,
-    "Simulated: gateway timeout.",
-);
+pub(crate) static GATEWAY_TIMEOUT: ApiError =
+    error(StatusCode::GATEWAY_TIMEOUT, SERVER, None, "Simulated: gateway timeout.");
 /// What `errmid` sends inside an answer whose status was 200.
 pub(crate) static MID_ANSWER: ApiError = error(
     StatusCode::OK,

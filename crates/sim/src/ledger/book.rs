@@ -90,17 +90,11 @@ impl Book {
     }
 
     pub(super) fn reset(&mut self) {
-        *self = Self {
-            epoch: self.epoch + 1,
-            ..Self::default()
-        };
+        *self = Self { epoch: self.epoch + 1, ..Self::default() };
     }
 
     pub(super) fn report(&self) -> Report {
-        let calls = self
-            .tasks
-            .iter()
-            .flat_map(|(name, task)| self.tallies(name, task));
+        let calls = self.tasks.iter().flat_map(|(name, task)| self.tallies(name, task));
         Report {
             total: self.totals.calls,
             open: self.totals.open,
@@ -111,11 +105,7 @@ impl Book {
 
     pub(super) fn report_task(&self, name: &str) -> Report {
         let task = self.tasks.get(name);
-        Report::of(
-            task.into_iter()
-                .flat_map(|task| self.tallies(name, task))
-                .collect(),
-        )
+        Report::of(task.into_iter().flat_map(|task| self.tallies(name, task)).collect())
     }
 
     fn tallies<'a>(
@@ -131,16 +121,9 @@ impl Book {
 impl Task {
     /// The entry of that lease. A task has few leases: a search is cheaper than a second map.
     fn entry(&mut self, lease: &str, entries: &mut Vec<Entry>) -> usize {
-        let known = self
-            .entries
-            .iter()
-            .copied()
-            .find(|index| *entries[*index].lease == *lease);
+        let known = self.entries.iter().copied().find(|index| *entries[*index].lease == *lease);
         known.unwrap_or_else(|| {
-            entries.push(Entry {
-                lease: lease.into(),
-                tally: Tally::default(),
-            });
+            entries.push(Entry { lease: lease.into(), tally: Tally::default() });
             self.entries.push(entries.len() - 1);
             entries.len() - 1
         })
@@ -148,9 +131,5 @@ impl Task {
 }
 
 fn key(task: &str, lease: &str) -> String {
-    if lease.is_empty() {
-        task.to_owned()
-    } else {
-        format!("{task}.{lease}")
-    }
+    if lease.is_empty() { task.to_owned() } else { format!("{task}.{lease}") }
 }

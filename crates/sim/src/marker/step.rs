@@ -118,9 +118,7 @@ impl Step {
 }
 
 fn wait_seconds(text: &str) -> Option<f64> {
-    text.parse()
-        .ok()
-        .filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0)
+    text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0)
 }
 
 /// Every step there is, for whoever mistyped one.

@@ -30,10 +30,8 @@ async fn an_answer_carries_the_digest_of_the_last_user_message() {
     let sim = Running::start().await;
     let mut body = chat("first", false);
     let parts = json!([{"type": "text", "text": "sec"}, {"type": "text", "text": "ond"}]);
-    let later = [
-        json!({"role": "assistant", "content": "ok"}),
-        json!({"role": "user", "content": parts}),
-    ];
+    let later =
+        [json!({"role": "assistant", "content": "ok"}), json!({"role": "user", "content": parts})];
     body["messages"].as_array_mut().unwrap().extend(later);
     let reply = Reply::read(sim.post(&body)).await;
     let start = format!("digest:{} ", digest("second"));
@@ -52,11 +50,7 @@ async fn answers_have_the_fields_of_the_real_api() {
     assert!(answer["system_fingerprint"].is_string());
 
     let chunks = sim.streamed("hello").await.chunks();
-    assert!(
-        chunks
-            .iter()
-            .all(|chunk| chunk["object"] == "chat.completion.chunk")
-    );
+    assert!(chunks.iter().all(|chunk| chunk["object"] == "chat.completion.chunk"));
     assert!(chunks.iter().all(|chunk| chunk["id"] == chunks[0]["id"]));
     assert_eq!(chunks[0]["choices"][0]["delta"]["role"], "assistant");
     assert!(chunks.iter().all(|chunk| chunk.get("usage").is_none()));
@@ -71,15 +65,8 @@ async fn a_stream_tells_its_usage_when_asked() {
     let (last, before) = chunks.split_last().unwrap();
     assert_eq!(last["choices"], json!([]));
     assert_eq!(last["usage"]["completion_tokens"], 24);
-    assert!(
-        before
-            .iter()
-            .all(|chunk| chunk.get("usage") == Some(&Value::Null))
-    );
-    assert_eq!(
-        before.last().unwrap()["choices"][0]["finish_reason"],
-        "stop"
-    );
+    assert!(before.iter().all(|chunk| chunk.get("usage") == Some(&Value::Null)));
+    assert_eq!(before.last().unwrap()["choices"][0]["finish_reason"], "stop");
 }
 
 #[tokio::test]
@@ -100,26 +87,14 @@ async fn the_clients_token_limit_cuts_the_answer_short() {
     }
     let mut body = chat("hello", false);
     body["max_tokens"] = json!(24);
-    assert_eq!(
-        Reply::read(sim.post(&body))
-            .await
-            .finish_reason()
-            .as_deref(),
-        Some("stop")
-    );
+    assert_eq!(Reply::read(sim.post(&body)).await.finish_reason().as_deref(), Some("stop"));
 }
 
 #[tokio::test]
 async fn modifiers_shape_the_answer() {
     let sim = Running::start().await;
     assert_eq!(sim.streamed("[sim:deltas=7]").await.deltas().len(), 7);
-    assert!(
-        sim.whole("[sim:deltas=7,bytes=50000]")
-            .await
-            .content()
-            .len()
-            >= 50_000
-    );
+    assert!(sim.whole("[sim:deltas=7,bytes=50000]").await.content().len() >= 50_000);
     let started = tokio::time::Instant::now();
     sim.streamed("[sim:latency=40,deltas=4,delay=20]").await;
     assert!(started.elapsed() >= Duration::from_millis(100));
@@ -127,11 +102,7 @@ async fn modifiers_shape_the_answer() {
 
 #[tokio::test]
 async fn settings_shape_the_answer() {
-    let settings = Settings {
-        deltas: 3,
-        latency: Duration::from_millis(30),
-        ..free_port()
-    };
+    let settings = Settings { deltas: 3, latency: Duration::from_millis(30), ..free_port() };
     let sim = Running::start_with(settings).await;
     let started = tokio::time::Instant::now();
     assert_eq!(sim.streamed("hello").await.deltas().len(), 3);
@@ -141,16 +112,9 @@ async fn settings_shape_the_answer() {
 #[tokio::test]
 async fn the_reasons_that_are_not_stop_end_a_whole_answer() {
     let sim = Running::start().await;
-    for (step, reason) in [
-        ("filter", "content_filter"),
-        ("length", "length"),
-        ("abort", "abort"),
-    ] {
+    for (step, reason) in [("filter", "content_filter"), ("length", "length"), ("abort", "abort")] {
         let prompt = format!("[sim:{step}]");
-        assert_eq!(
-            sim.whole(&prompt).await.finish_reason().as_deref(),
-            Some(reason)
-        );
+        assert_eq!(sim.whole(&prompt).await.finish_reason().as_deref(), Some(reason));
         let streamed = sim.streamed(&prompt).await;
         assert_eq!(streamed.finish_reason().as_deref(), Some(reason));
         assert_eq!(streamed.deltas().len(), 24);

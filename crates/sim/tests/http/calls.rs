@@ -31,11 +31,7 @@ async fn calls_are_told_by_task_and_lease() {
 async fn a_client_that_leaves_is_counted() {
     let sim = Running::start().await;
     let request = sim.post(&chat("[sim:deltas=1000,delay=50]", true));
-    let mut response = request
-        .header("X-Client-Request-Id", "t.1")
-        .send()
-        .await
-        .unwrap();
+    let mut response = request.header("X-Client-Request-Id", "t.1").send().await.unwrap();
     response.chunk().await.unwrap().unwrap();
     assert_eq!(sim.calls("/t").await["calls"]["t.1"]["open"], 1);
     drop(response);
@@ -51,8 +47,7 @@ async fn a_client_that_leaves_during_the_latency_is_counted() {
     let request = sim.post(&chat("[sim:latency=60000]", false));
     let timeout = std::time::Duration::from_millis(100);
     assert!(request.timeout(timeout).send().await.is_err());
-    sim.until_calls(|calls| calls["open"] == 0 && calls["closed_early"] == 1)
-        .await;
+    sim.until_calls(|calls| calls["open"] == 0 && calls["closed_early"] == 1).await;
 }
 
 #[tokio::test]

@@ -11,21 +11,14 @@ use serde_json::json;
 use crate::support::{Running, chat};
 
 fn client(sim: &Running) -> Client<OpenAIConfig> {
-    Client::with_config(
-        OpenAIConfig::new()
-            .with_api_base(sim.url("/v1"))
-            .with_api_key("none"),
-    )
+    Client::with_config(OpenAIConfig::new().with_api_base(sim.url("/v1")).with_api_key("none"))
 }
 
 #[tokio::test]
 async fn async_openai_reads_a_whole_answer() {
     let sim = Running::start().await;
-    let answer: CreateChatCompletionResponse = client(&sim)
-        .chat()
-        .create_byot(chat("hello", false))
-        .await
-        .unwrap();
+    let answer: CreateChatCompletionResponse =
+        client(&sim).chat().create_byot(chat("hello", false)).await.unwrap();
     assert_eq!(answer.choices[0].finish_reason, Some(FinishReason::Stop));
     assert_eq!(answer.usage.unwrap().completion_tokens, 24);
 }
@@ -41,12 +34,7 @@ async fn async_openai_reads_a_stream() {
     while let Some(chunk) = stream.next().await {
         let chunk: CreateChatCompletionStreamResponse = chunk.unwrap();
         tokens = chunk.usage.map(|usage| usage.completion_tokens).or(tokens);
-        text.extend(
-            chunk
-                .choices
-                .into_iter()
-                .filter_map(|choice| choice.delta.content),
-        );
+        text.extend(chunk.choices.into_iter().filter_map(|choice| choice.delta.content));
     }
     assert_eq!(text, sim.whole("hello").await.content());
     assert_eq!(tokens, Some(24));

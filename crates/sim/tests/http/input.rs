@@ -9,11 +9,7 @@ async fn refused(sim: &Running, body: Value) -> (u16, Value, Value) {
     let error = reply.json()["error"].clone();
     assert_eq!(error["type"], "invalid_request_error");
     assert!(!error["message"].as_str().unwrap().is_empty());
-    (
-        reply.status.as_u16(),
-        error["param"].clone(),
-        error["code"].clone(),
-    )
+    (reply.status.as_u16(), error["param"].clone(), error["code"].clone())
 }
 
 #[tokio::test]
@@ -23,17 +19,9 @@ async fn a_body_that_is_no_json_is_refused() {
         let url = sim.url("/v1/chat/completions");
         let reply = Reply::read(sim.client.post(url).body(body)).await;
         assert_eq!(reply.status, 400);
-        assert!(
-            reply.json()["error"]["message"]
-                .as_str()
-                .unwrap()
-                .contains("JSON")
-        );
+        assert!(reply.json()["error"]["message"].as_str().unwrap().contains("JSON"));
     }
-    assert_eq!(
-        sim.calls("").await["calls"]["-"]["outcomes"],
-        json!(["400", "400", "400", "400"])
-    );
+    assert_eq!(sim.calls("").await["calls"]["-"]["outcomes"], json!(["400", "400", "400", "400"]));
 }
 
 #[tokio::test]
@@ -47,15 +35,8 @@ async fn fields_that_are_missing_or_wrong_are_named() {
     assert_eq!(answer, (400, json!("model"), missing));
     let answer = refused(&sim, json!({"model": "m", "messages": []})).await;
     assert_eq!(answer, (400, json!("messages"), json!("empty_array")));
-    let answer = refused(
-        &sim,
-        json!({"model": "m", "messages": messages, "max_tokens": 0}),
-    )
-    .await;
-    assert_eq!(
-        answer,
-        (400, json!("max_tokens"), json!("integer_below_min_value"))
-    );
+    let answer = refused(&sim, json!({"model": "m", "messages": messages, "max_tokens": 0})).await;
+    assert_eq!(answer, (400, json!("max_tokens"), json!("integer_below_min_value")));
     let answer = refused(&sim, json!({"model": "m", "messages": "hello"})).await;
     assert_eq!(answer, (400, Value::Null, json!("invalid_type")));
     let answer = refused(&sim, json!({"model": "m", "messages": messages, "n": 2})).await;
@@ -71,10 +52,7 @@ async fn fields_that_the_simulator_does_not_know_are_taken() {
     body["stream"] = Value::Null;
     body["model"] = json!("a \"quoted\" model");
     let reply = Reply::read(sim.post(&body)).await;
-    assert_eq!(
-        (reply.status.as_u16(), &reply.json()["model"]),
-        (200, &body["model"])
-    );
+    assert_eq!((reply.status.as_u16(), &reply.json()["model"]), (200, &body["model"]));
 }
 
 #[tokio::test]
@@ -93,13 +71,7 @@ async fn a_request_that_is_too_large_is_refused() {
 async fn unknown_endpoints_and_methods_get_an_error_object() {
     let sim = Running::start().await;
     let reply = Reply::read(sim.client.get(sim.url("/v1/models"))).await;
-    assert_eq!(
-        (reply.status.as_u16(), reply.error_code()),
-        (404, json!("unknown_url"))
-    );
+    assert_eq!((reply.status.as_u16(), reply.error_code()), (404, json!("unknown_url")));
     let reply = Reply::read(sim.client.get(sim.url("/v1/chat/completions"))).await;
-    assert_eq!(
-        (reply.status.as_u16(), reply.error_code()),
-        (405, json!("method_not_supported"))
-    );
+    assert_eq!((reply.status.as_u16(), reply.error_code()), (405, json!("method_not_supported")));
 }

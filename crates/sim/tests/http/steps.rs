@@ -44,10 +44,7 @@ async fn a_status_comes_with_openais_error_object() {
             sim.whole(&format!("[sim:{step}]")).await,
             sim.streamed(&format!("[sim:{step}]")).await,
         ] {
-            assert_eq!(
-                (reply.status.as_u16(), reply.error_code()),
-                (status, code.clone())
-            );
+            assert_eq!((reply.status.as_u16(), reply.error_code()), (status, code.clone()));
             let error = &reply.json()["error"];
             assert!(error["message"].is_string() && error["type"].is_string());
             assert!(error.get("param").is_some());
@@ -60,19 +57,10 @@ async fn a_status_comes_with_openais_error_object() {
 async fn a_rate_limit_says_when_to_come_back_in_the_way_asked_for() {
     let sim = Running::start().await;
     let seconds = sim.whole("[sim:429:0.2]").await;
-    assert_eq!(
-        (seconds.status.as_u16(), seconds.header("retry-after")),
-        (429, Some("0.2"))
-    );
-    assert_eq!(
-        sim.whole("[sim:429:3]").await.header("retry-after"),
-        Some("3")
-    );
+    assert_eq!((seconds.status.as_u16(), seconds.header("retry-after")), (429, Some("0.2")));
+    assert_eq!(sim.whole("[sim:429:3]").await.header("retry-after"), Some("3"));
     let millis = sim.whole("[sim:429ms:200]").await;
-    assert_eq!(
-        (millis.status.as_u16(), millis.header("retry-after-ms")),
-        (429, Some("200"))
-    );
+    assert_eq!((millis.status.as_u16(), millis.header("retry-after-ms")), (429, Some("200")));
     assert_eq!(millis.header("retry-after"), None);
 }
 
@@ -80,10 +68,7 @@ async fn a_rate_limit_says_when_to_come_back_in_the_way_asked_for() {
 async fn a_page_of_html_can_come_instead() {
     let sim = Running::start().await;
     let reply = sim.whole("[sim:html500]").await;
-    assert_eq!(
-        (reply.status.as_u16(), reply.header("content-type")),
-        (500, Some("text/html"))
-    );
+    assert_eq!((reply.status.as_u16(), reply.header("content-type")), (500, Some("text/html")));
     assert!(reply.body.starts_with("<html>"));
 }
 
@@ -91,16 +76,7 @@ async fn a_page_of_html_can_come_instead() {
 async fn a_mistyped_step_is_named() {
     let sim = Running::start().await;
     let reply = sim.whole("[sim:500,hangmit]").await;
-    assert_eq!(
-        (reply.status.as_u16(), reply.error_code()),
-        (400, json!("invalid_sim_marker"))
-    );
-    let message = reply.json()["error"]["message"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    assert!(
-        message.contains("`hangmit`") && message.contains("hangmid"),
-        "{message}"
-    );
+    assert_eq!((reply.status.as_u16(), reply.error_code()), (400, json!("invalid_sim_marker")));
+    let message = reply.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("`hangmit`") && message.contains("hangmid"), "{message}");
 }

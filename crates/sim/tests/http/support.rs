@@ -22,10 +22,7 @@ pub(crate) struct Running {
 }
 
 pub(crate) fn free_port() -> Settings {
-    Settings {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        ..Settings::default()
-    }
+    Settings { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Settings::default() }
 }
 
 /// In a build of the whole workspace reqwest comes without a provider of its own and panics.
@@ -47,12 +44,7 @@ impl Running {
         tasks.spawn(sim.run(async {
             let _ = stopped.await;
         }));
-        Self {
-            client: Client::new(),
-            address,
-            stop: Some(stop),
-            tasks,
-        }
+        Self { client: Client::new(), address, stop: Some(stop), tasks }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -61,9 +53,7 @@ impl Running {
 
     /// A chat request with these fields.
     pub(crate) fn post(&self, body: &Value) -> RequestBuilder {
-        self.client
-            .post(self.url("/v1/chat/completions"))
-            .json(body)
+        self.client.post(self.url("/v1/chat/completions")).json(body)
     }
 
     /// Asks without streaming.
@@ -128,9 +118,7 @@ pub(crate) struct Reply {
 impl Reply {
     pub(crate) async fn read(request: RequestBuilder) -> Self {
         let reply = async { Self::read_response(request.send().await.unwrap()).await };
-        tokio::time::timeout(BOUND, reply)
-            .await
-            .expect("the answer does not end")
+        tokio::time::timeout(BOUND, reply).await.expect("the answer does not end")
     }
 
     async fn read_response(mut response: Response) -> Self {
@@ -144,12 +132,7 @@ impl Reply {
             }
         };
         let body = String::from_utf8(bytes).unwrap();
-        Self {
-            status,
-            headers,
-            body,
-            broke,
-        }
+        Self { status, headers, body, broke }
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -159,49 +142,33 @@ impl Reply {
     /// The `data` of every complete event.
     pub(crate) fn events(&self) -> Vec<&str> {
         let events = self.body.split_terminator("\n\n");
-        events
-            .map(|event| event.strip_prefix("data: ").unwrap())
-            .collect()
+        events.map(|event| event.strip_prefix("data: ").unwrap()).collect()
     }
 
     /// The events that are chunks.
     pub(crate) fn chunks(&self) -> Vec<Value> {
         let events = self.events().into_iter().filter(|event| *event != "[DONE]");
-        events
-            .map(|event| serde_json::from_str(event).unwrap())
-            .collect()
+        events.map(|event| serde_json::from_str(event).unwrap()).collect()
     }
 
     /// The deltas that carry text.
     pub(crate) fn deltas(&self) -> Vec<String> {
         let chunks = self.chunks();
-        let texts = chunks
-            .iter()
-            .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str());
-        texts
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
-            .collect()
+        let texts =
+            chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str());
+        texts.filter(|text| !text.is_empty()).map(str::to_owned).collect()
     }
 
     /// The text of an answer that is not streamed.
     pub(crate) fn content(&self) -> String {
-        self.json()["choices"][0]["message"]["content"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        self.json()["choices"][0]["message"]["content"].as_str().unwrap().to_owned()
     }
 
     /// `finish_reason` of either kind of answer.
     pub(crate) fn finish_reason(&self) -> Option<String> {
-        let parts = if self.body.starts_with("data: ") {
-            self.chunks()
-        } else {
-            vec![self.json()]
-        };
-        let mut reasons = parts
-            .iter()
-            .filter_map(|part| part["choices"][0]["finish_reason"].as_str());
+        let parts = if self.body.starts_with("data: ") { self.chunks() } else { vec![self.json()] };
+        let mut reasons =
+            parts.iter().filter_map(|part| part["choices"][0]["finish_reason"].as_str());
         reasons.next().map(str::to_owned)
     }
 

@@ -88,10 +88,7 @@ impl State {
     fn accept(&mut self, task: &NewTask, plan: Plan, epoch: Epoch, now: Timestamp) -> Submitted {
         if let Plan::Existing(id) = plan {
             // Planned from these very maps; a task is never taken out of them.
-            let state = self
-                .tasks
-                .get(&id)
-                .map_or(TaskState::Queued, |entry| entry.record.state);
+            let state = self.tasks.get(&id).map_or(TaskState::Queued, |entry| entry.record.state);
             return Submitted::Existing { id, state };
         }
         let record = intake::record(task, epoch, now);
@@ -134,10 +131,7 @@ impl State {
     pub(super) fn task(&self, id: TaskId, max_result: usize) -> Option<TaskDetail> {
         let entry = self.tasks.get(&id)?;
         let attempts = entry.attempts.values().cloned().collect();
-        Some(TaskDetail {
-            attempts,
-            ..entry.without_attempts(max_result)
-        })
+        Some(TaskDetail { attempts, ..entry.without_attempts(max_result) })
     }
 
     pub(super) fn specs(&self, ids: &[TaskId]) -> Vec<(TaskId, TaskSpec)> {
@@ -160,9 +154,7 @@ impl State {
                 claimed_at: record.claimed_at?,
             })
         };
-        self.in_state(TaskState::Running)
-            .filter_map(running)
-            .collect()
+        self.in_state(TaskState::Running).filter_map(running).collect()
     }
 
     pub(super) fn overdue(&self, now: Timestamp, limit: usize) -> Vec<TaskId> {
@@ -170,11 +162,7 @@ impl State {
         let late = |record: &&TaskRecord| !record.state.is_terminal() && record.deadline <= now;
         let mut overdue = open.filter(late).collect::<Vec<_>>();
         overdue.sort_by_key(|record| (record.deadline, record.id));
-        overdue
-            .into_iter()
-            .take(limit)
-            .map(|record| record.id)
-            .collect()
+        overdue.into_iter().take(limit).map(|record| record.id).collect()
     }
 
     pub(super) fn outcomes(
@@ -184,9 +172,7 @@ impl State {
         limit: usize,
         max_result: usize,
     ) -> OutcomePage {
-        let later = self
-            .outcomes
-            .range((Bound::Excluded(after), Bound::Unbounded));
+        let later = self.outcomes.range((Bound::Excluded(after), Bound::Unbounded));
         let entries = later.filter_map(|(number, id)| Some((*number, self.tasks.get(id)?)));
         let outcomes = entries
             .filter(|(_, entry)| filter.matches(&entry.spec))
@@ -205,18 +191,10 @@ impl State {
 impl Entry {
     fn without_attempts(&self, max_result: usize) -> TaskDetail {
         let result = self.result.as_ref().map(|result| StoredResult {
-            payload: result
-                .payload
-                .as_ref()
-                .map(|whole| decide::beginning(whole, max_result)),
+            payload: result.payload.as_ref().map(|whole| decide::beginning(whole, max_result)),
             ..result.without_payload()
         });
-        TaskDetail {
-            record: self.record.clone(),
-            meta: meta(&self.spec),
-            attempts: vec![],
-            result,
-        }
+        TaskDetail { record: self.record.clone(), meta: meta(&self.spec), attempts: vec![], result }
     }
 }
 
@@ -239,10 +217,7 @@ impl OutcomeFilter {
     fn matches(&self, spec: &TaskSpec) -> bool {
         (self.tenant.is_empty() || self.tenant == spec.tenant)
             && (self.group.is_empty() || self.group == spec.group)
-            && self
-                .labels
-                .iter()
-                .all(|(key, value)| spec.labels.get(key) == Some(value))
+            && self.labels.iter().all(|(key, value)| spec.labels.get(key) == Some(value))
     }
 }
 

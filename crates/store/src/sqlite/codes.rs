@@ -12,12 +12,8 @@ use taskfleet_core::{
     task::{Endpoint, TaskState},
 };
 
-const DELIVERIES: [Delivery; 4] = [
-    Delivery::NotSent,
-    Delivery::Sent,
-    Delivery::ResponseStarted,
-    Delivery::Answered,
-];
+const DELIVERIES: [Delivery; 4] =
+    [Delivery::NotSent, Delivery::Sent, Delivery::ResponseStarted, Delivery::Answered];
 
 const ENDS: [LeaseEnd; 7] = [
     LeaseEnd::Completed,
@@ -133,11 +129,7 @@ impl<'a> Columns<'a> {
 
     pub(super) fn state(&mut self) -> Result<TaskState> {
         let code = self.get::<u8>()?;
-        self.known(
-            TaskState::ALL
-                .into_iter()
-                .find(|known| state(*known) == code),
-        )
+        self.known(TaskState::ALL.into_iter().find(|known| state(*known) == code))
     }
 
     pub(super) fn ending(&mut self) -> Result<LeaseEnd> {
@@ -149,12 +141,7 @@ impl<'a> Columns<'a> {
         let Some(code) = self.get::<Option<u8>>()? else {
             return Ok(None);
         };
-        self.known(
-            DELIVERIES
-                .into_iter()
-                .find(|known| delivery(*known) == code),
-        )
-        .map(Some)
+        self.known(DELIVERIES.into_iter().find(|known| delivery(*known) == code)).map(Some)
     }
 
     pub(super) fn maybe_kind(&mut self) -> Result<Option<FailureKind>> {

@@ -25,20 +25,14 @@ impl Fault {
                     | ErrorCode::ReadOnly
             )
         );
-        Self {
-            error: describe(error),
-            fatal,
-        }
+        Self { error: describe(error), fatal }
     }
 
     /// While it was being committed. A full disk is refused before the commit's record is
     /// whole, so it did not happen; after anything else (a failed sync) it may have.
     pub(super) fn of_commit(error: &Error) -> Self {
         let error = describe(error);
-        Self {
-            fatal: error != StoreError::Full,
-            error,
-        }
+        Self { fatal: error != StoreError::Full, error }
     }
 }
 
@@ -48,10 +42,7 @@ pub(super) fn describe(error: &Error) -> StoreError {
         Some(error) if error.code == ErrorCode::DiskFull => StoreError::Full,
         Some(error) => {
             let number = error.extended_code;
-            StoreError::Failed(format!(
-                "{} (SQLite error {number})",
-                ffi::code_to_str(number)
-            ))
+            StoreError::Failed(format!("{} (SQLite error {number})", ffi::code_to_str(number)))
         }
         None => StoreError::Failed(name(error).to_owned()),
     }

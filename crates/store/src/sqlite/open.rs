@@ -59,13 +59,7 @@ pub(super) fn open(options: SqliteOptions) -> Result<Opened, StoreError> {
     if is_new {
         files::sync_directories(&opener.path, &known)?;
     }
-    Ok(Opened {
-        identity,
-        tally,
-        connection,
-        opener,
-        lock,
-    })
+    Ok(Opened { identity, tally, connection, opener, lock })
 }
 
 /// Makes connections to the file.
@@ -102,25 +96,11 @@ impl Opener {
             _ => describe(&error),
         })?;
         match marks {
-            Marks {
-                application: 0,
-                format: 0,
-                tables: 0,
-            } => Ok(true),
-            Marks {
-                application: APPLICATION_ID,
-                format: FORMAT,
-                ..
-            } => Ok(false),
-            Marks {
-                application: APPLICATION_ID,
-                format: found,
-                ..
-            } if found > FORMAT => Err(StoreError::Newer {
-                path: self.path.clone(),
-                found,
-                known: FORMAT,
-            }),
+            Marks { application: 0, format: 0, tables: 0 } => Ok(true),
+            Marks { application: APPLICATION_ID, format: FORMAT, .. } => Ok(false),
+            Marks { application: APPLICATION_ID, format: found, .. } if found > FORMAT => {
+                Err(StoreError::Newer { path: self.path.clone(), found, known: FORMAT })
+            }
             _ => Err(StoreError::NotAStore(self.path.clone())),
         }
     }
@@ -161,9 +141,7 @@ fn settle_journal(connection: &Connection) -> Result<(), StoreError> {
     if mode == "wal" {
         return Ok(());
     }
-    Err(StoreError::Failed(
-        "its file system cannot hold a write-ahead log".to_owned(),
-    ))
+    Err(StoreError::Failed("its file system cannot hold a write-ahead log".to_owned()))
 }
 
 /// Makes the tables of a `new` file and raises the epoch, synced when this returns.
@@ -198,10 +176,7 @@ fn read_store(connection: &Connection) -> rusqlite::Result<(Identity, Tally)> {
     connection.query_row(sql, [], |row| {
         let mut from = Columns::new(row);
         let store = StoreId::from_bytes(from.get()?);
-        let identity = Identity {
-            store,
-            epoch: Epoch::new(from.number()?),
-        };
+        let identity = Identity { store, epoch: Epoch::new(from.number()?) };
         let counts = Counts {
             queued: from.number()?,
             running: from.number()?,
@@ -210,12 +185,6 @@ fn read_store(connection: &Connection) -> rusqlite::Result<(Identity, Tally)> {
             cancelled: from.number()?,
             queued_bytes: from.number()?,
         };
-        Ok((
-            identity,
-            Tally {
-                counts,
-                last_outcome: from.number()?,
-            },
-        ))
+        Ok((identity, Tally { counts, last_outcome: from.number()? }))
     })
 }

@@ -35,15 +35,9 @@ pub(super) fn task(from: &Connection, id: TaskId, max_result: usize) -> Result<O
     let Some((seq, detail)) = found else {
         return Ok(None);
     };
-    let sql = concat!(
-        "SELECT ",
-        attempt_columns!(),
-        " FROM attempts WHERE seq = ?1 ORDER BY lease"
-    );
-    Ok(Some(TaskDetail {
-        attempts: all(from, sql, [seq], attempt)?,
-        ..detail
-    }))
+    let sql =
+        concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE seq = ?1 ORDER BY lease");
+    Ok(Some(TaskDetail { attempts: all(from, sql, [seq], attempt)?, ..detail }))
 }
 
 pub(super) fn specs(from: &Connection, ids: &[TaskId]) -> Result<Vec<(TaskId, TaskSpec)>> {
@@ -56,9 +50,7 @@ pub(super) fn specs(from: &Connection, ids: &[TaskId]) -> Result<Vec<(TaskId, Ta
     );
     let mut statement = from.prepare_cached(sql)?;
     let mut spec = |id: &TaskId| {
-        statement
-            .query_row([id.as_bytes()], |row| read_spec(&mut Columns::new(row)))
-            .optional()
+        statement.query_row([id.as_bytes()], |row| read_spec(&mut Columns::new(row))).optional()
     };
     ids.iter().filter_map(|id| spec(id).transpose()).collect()
 }
@@ -69,9 +61,7 @@ pub(super) fn queued(from: &Connection, limit: usize) -> Result<Vec<TaskRecord>>
         record_columns!(),
         " FROM tasks INDEXED BY tasks_queued WHERE state = 0 ORDER BY priority DESC, id LIMIT ?1"
     );
-    all(from, sql, [size(limit)], |row| {
-        read_record(&mut Columns::new(row))
-    })
+    all(from, sql, [size(limit)], |row| read_record(&mut Columns::new(row)))
 }
 
 pub(super) fn all_running(from: &Connection) -> Result<Vec<Running>> {
@@ -86,9 +76,7 @@ pub(super) fn all_running(from: &Connection) -> Result<Vec<Running>> {
 pub(super) fn overdue(from: &Connection, now: Timestamp, limit: usize) -> Result<Vec<TaskId>> {
     let sql = "SELECT id FROM tasks INDEXED BY tasks_deadline \
         WHERE outcome IS NULL AND deadline <= ?1 ORDER BY deadline, id LIMIT ?2";
-    all(from, sql, [millis(now), size(limit)], |row| {
-        Columns::new(row).task_id()
-    })
+    all(from, sql, [millis(now), size(limit)], |row| Columns::new(row).task_id())
 }
 
 pub(super) fn outcomes(
@@ -129,9 +117,7 @@ fn outcomes_query(
     )
     .to_owned();
     let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let mut parameters = [size(max_result), after, size(limit)]
-        .map(Value::from)
-        .to_vec();
+    let mut parameters = [size(max_result), after, size(limit)].map(Value::from).to_vec();
     let mut also = |condition: &str, value: &str, close: &str| {
         parameters.push(Value::from(value.to_owned()));
         sql.push_str(&format!(" AND {condition} = ?{}{close}", parameters.len()));
@@ -143,11 +129,7 @@ fn outcomes_query(
         also("grp", &filter.group, "");
     }
     for (key, value) in &filter.labels {
-        also(
-            "EXISTS (SELECT 1 FROM labels WHERE task_id = id AND key",
-            key,
-            "",
-        );
+        also("EXISTS (SELECT 1 FROM labels WHERE task_id = id AND key", key, "");
         also("value", value, ")");
     }
     sql.push_str(" ORDER BY outcome LIMIT ?3");
@@ -160,7 +142,5 @@ fn all<T>(
     parameters: impl Params,
     read: impl FnMut(&Row<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
-    from.prepare_cached(sql)?
-        .query_map(parameters, read)?
-        .collect()
+    from.prepare_cached(sql)?.query_map(parameters, read)?.collect()
 }

@@ -31,17 +31,12 @@ pub(super) struct Readers {
 impl Readers {
     pub(super) fn start(opener: &Opener) -> Result<Self, StoreError> {
         let (queue, receiver) = mpsc::channel(WAITING);
-        let mut readers = Self {
-            queue: Some(queue),
-            threads: Vec::new(),
-        };
+        let mut readers = Self { queue: Some(queue), threads: Vec::new() };
         let receiver = Arc::new(Mutex::new(receiver));
         for number in 0..READERS {
             let (connection, queue) = (opener.reader()?, Arc::clone(&receiver));
             let run = move || serve(connection, &queue);
-            readers
-                .threads
-                .push(super::spawn(format!("store-reader-{number}"), run)?);
+            readers.threads.push(super::spawn(format!("store-reader-{number}"), run)?);
         }
         Ok(readers)
     }
@@ -82,10 +77,7 @@ fn serve(mut connection: Connection, queue: &Queue) {
 
 /// Only one thread waits in the channel, the others for it.
 fn next(queue: &Queue) -> Option<Read> {
-    queue
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .blocking_recv()
+    queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv()
 }
 
 fn snapshot<T>(

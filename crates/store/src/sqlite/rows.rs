@@ -80,11 +80,7 @@ pub(super) fn running(row: &Row<'_>) -> Result<Running> {
     Ok(Running {
         id: from.task_id()?,
         lease: from.lease()?,
-        holder: Holder {
-            boot_id: from.boot_id()?,
-            name: from.get()?,
-            address: from.get()?,
-        },
+        holder: Holder { boot_id: from.boot_id()?, name: from.get()?, address: from.get()? },
         claimed_at: from.time()?,
     })
 }
@@ -162,10 +158,7 @@ fn maybe_result(from: &mut Columns<'_>) -> Result<Option<StoredResult>> {
     if from.get::<Option<i64>>()?.is_none() {
         return Ok(None);
     }
-    let size_bytes = from
-        .get::<Option<i64>>()?
-        .unwrap_or_default()
-        .cast_unsigned();
+    let size_bytes = from.get::<Option<i64>>()?.unwrap_or_default().cast_unsigned();
     Ok(Some(StoredResult {
         size_bytes,
         error: from.get()?,
@@ -254,10 +247,7 @@ impl<'a> Rest<'a> {
 
     fn trace(&mut self) -> Option<TraceContext> {
         let traceparent = owned(self.traceparent.take())?;
-        Some(TraceContext {
-            traceparent,
-            tracestate: owned(self.tracestate.take())?,
-        })
+        Some(TraceContext { traceparent, tracestate: owned(self.tracestate.take())? })
     }
 }
 

@@ -33,22 +33,14 @@ impl Known for Unit<'_> {
         let sql = "SELECT task_id, digest FROM idempotency WHERE key = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         statement
-            .query_row([key], |row| {
-                Ok((TaskId::from_bytes(row.get(0)?), row.get(1)?))
-            })
+            .query_row([key], |row| Ok((TaskId::from_bytes(row.get(0)?), row.get(1)?)))
             .optional()
     }
 
     fn has_client_ref(&self, reference: ClientRef<'_>) -> Result<bool> {
-        let ClientRef {
-            tenant,
-            group,
-            name,
-        } = reference;
+        let ClientRef { tenant, group, name } = reference;
         let sql = "SELECT 1 FROM tasks WHERE tenant = ?1 AND grp = ?2 AND client_ref = ?3";
-        self.connection
-            .prepare_cached(sql)?
-            .exists([tenant, group, name])
+        self.connection.prepare_cached(sql)?.exists([tenant, group, name])
     }
 }
 
@@ -62,20 +54,13 @@ impl Unit<'_> {
             Ok(plans) => plans,
             Err(conflicts) => return Ok(Err(conflicts)),
         };
-        let submitted = tasks
-            .iter()
-            .zip(plans)
-            .map(|(task, plan)| self.accept(task, plan, now));
+        let submitted = tasks.iter().zip(plans).map(|(task, plan)| self.accept(task, plan, now));
         submitted.collect::<Result<_>>().map(Ok)
     }
 
     fn accept(&mut self, task: &NewTask, plan: Plan, now: Timestamp) -> Result<Submitted> {
         if let Plan::Existing(id) = plan {
-            let state = self
-                .hot(id)?
-                .ok_or(rusqlite::Error::QueryReturnedNoRows)?
-                .record
-                .state;
+            let state = self.hot(id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?.record.state;
             return Ok(Submitted::Existing { id, state });
         }
         let record = intake::record(task, self.epoch, now);
@@ -89,10 +74,7 @@ impl Unit<'_> {
         changes: Vec<Change>,
         now: Timestamp,
     ) -> Result<Vec<Result<Applied, Refusal>>> {
-        changes
-            .into_iter()
-            .map(|change| self.apply_one(change, now))
-            .collect()
+        changes.into_iter().map(|change| self.apply_one(change, now)).collect()
     }
 
     fn apply_one(&mut self, change: Change, now: Timestamp) -> Result<Result<Applied, Refusal>> {
@@ -120,33 +102,21 @@ impl Unit<'_> {
     }
 
     fn hot(&self, id: TaskId) -> Result<Option<Hot>> {
-        let sql = concat!(
-            "SELECT ",
-            record_columns!(),
-            ", seq FROM tasks WHERE id = ?1"
-        );
+        let sql = concat!("SELECT ", record_columns!(), ", seq FROM tasks WHERE id = ?1");
         let mut statement = self.connection.prepare_cached(sql)?;
         statement
             .query_row([id.as_bytes()], |row| {
                 let mut from = Columns::new(row);
-                Ok(Hot {
-                    record: read_record(&mut from)?,
-                    seq: from.get()?,
-                })
+                Ok(Hot { record: read_record(&mut from)?, seq: from.get()? })
             })
             .optional()
     }
 
     fn attempt(&self, seq: i64, lease: Lease) -> Result<Option<Attempt>> {
-        let sql = concat!(
-            "SELECT ",
-            attempt_columns!(),
-            " FROM attempts WHERE seq = ?1 AND lease = ?2"
-        );
+        let sql =
+            concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE seq = ?1 AND lease = ?2");
         let mut statement = self.connection.prepare_cached(sql)?;
-        statement
-            .query_row([seq, signed(lease.number())], attempt)
-            .optional()
+        statement.query_row([seq, signed(lease.number())], attempt).optional()
     }
 }
 

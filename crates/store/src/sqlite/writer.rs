@@ -66,23 +66,11 @@ impl Writer {
         tally: Tally,
     ) -> Result<Self, StoreError> {
         let (queue, commands) = mpsc::channel(WAITING);
-        let shown = Arc::new(Shown {
-            tally: Mutex::new(tally),
-            broken: SetOnce::new(),
-        });
-        let mut thread = Thread {
-            connection,
-            epoch,
-            tally,
-            shown: Arc::clone(&shown),
-        };
+        let shown = Arc::new(Shown { tally: Mutex::new(tally), broken: SetOnce::new() });
+        let mut thread = Thread { connection, epoch, tally, shown: Arc::clone(&shown) };
         let run = move || thread.run(commands);
         let thread = Some(super::spawn("store-writer".to_owned(), run)?);
-        Ok(Self {
-            queue: Some(queue),
-            thread,
-            shown,
-        })
+        Ok(Self { queue: Some(queue), thread, shown })
     }
 
     /// What `write` answered, once that is durable.
@@ -104,10 +92,7 @@ impl Writer {
 
     /// Why nothing can be trusted any more, if so.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        self.shown
-            .broken
-            .get()
-            .map_or(Ok(()), |error| Err(error.clone()))
+        self.shown.broken.get().map_or(Ok(()), |error| Err(error.clone()))
     }
 
     pub(super) async fn broken(&self) -> StoreError {
@@ -166,15 +151,9 @@ impl Thread {
         let transaction = begun.map_err(|error| Fault::of(&error))?;
         let tally = fill(&transaction, group, self.epoch, self.tally);
         let tally = tally.map_err(|error| Fault::of(&error))?;
-        transaction
-            .commit()
-            .map_err(|error| Fault::of_commit(&error))?;
+        transaction.commit().map_err(|error| Fault::of_commit(&error))?;
         self.tally = tally;
-        *self
-            .shown
-            .tally
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = tally;
+        *self.shown.tally.lock().unwrap_or_else(PoisonError::into_inner) = tally;
         Ok(())
     }
 }
@@ -182,8 +161,7 @@ impl Thread {
 impl Drop for Thread {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.shown
-                .set_broken(StoreError::Failed("the writing thread panicked".to_owned()));
+            self.shown.set_broken(StoreError::Failed("the writing thread panicked".to_owned()));
         }
     }
 }
@@ -211,11 +189,7 @@ fn fill(
     epoch: Epoch,
     before: Tally,
 ) -> rusqlite::Result<Tally> {
-    let mut unit = Unit {
-        connection,
-        epoch,
-        tally: before,
-    };
+    let mut unit = Unit { connection, epoch, tally: before };
     for job in group {
         job.run(&mut unit)?;
     }

@@ -16,20 +16,11 @@ use crate::harness::{
 
 pub(crate) async fn leases_rise_and_attempts_are_remembered_in_order(ground: &Ground) {
     let (id, first) = ground.running(content("text")).await;
-    ground
-        .apply(id, failed(first, FailureKind::ApiError, "first"), at(10))
-        .await
-        .unwrap();
+    ground.apply(id, failed(first, FailureKind::ApiError, "first"), at(10)).await.unwrap();
     let second = ground.claim(id, 2, at(100)).await;
-    ground
-        .apply(id, Event::Lost { lease: second }, at(110))
-        .await
-        .unwrap();
+    ground.apply(id, Event::Lost { lease: second }, at(110)).await.unwrap();
     let third = ground.claim(id, 3, at(200)).await;
-    let applied = ground
-        .apply(id, completed(third, "done"), at(210))
-        .await
-        .unwrap();
+    let applied = ground.apply(id, completed(third, "done"), at(210)).await.unwrap();
     assert!(Lease::NONE < first && first < second && second < third);
     assert_eq!(applied.ended.map(|ended| ended.lease), Some(third));
     assert_eq!(applied.outcome, Some(1));
@@ -104,10 +95,7 @@ pub(crate) async fn a_completed_task_keeps_its_payload_and_what_the_call_said(gr
         let event = ended(lease, End::Completed(payload.clone()), full_call(5));
         ground.apply(id, event, at(1)).await.unwrap();
         let result = ground.detail(id).await.result.unwrap();
-        assert!(
-            result.payload.as_ref() == Some(&payload),
-            "the payload came back changed"
-        );
+        assert!(result.payload.as_ref() == Some(&payload), "the payload came back changed");
         let expected = StoredResult {
             size_bytes: payload.as_bytes().len() as u64,
             payload: Some(payload),
@@ -126,19 +114,13 @@ pub(crate) async fn a_failed_task_keeps_the_reason(ground: &Ground) {
     let (id, lease) = ground.running(content("text")).await;
     let event = failed(lease, FailureKind::InvalidRequest, "no such model");
     let applied = ground.apply(id, event, at(1)).await.unwrap();
-    assert_eq!(
-        (applied.record.state, applied.outcome),
-        (TaskState::Failed, Some(1))
-    );
+    assert_eq!((applied.record.state, applied.outcome), (TaskState::Failed, Some(1)));
     let detail = ground.detail(id).await;
     assert_eq!(detail.record.kind, Some(FailureKind::InvalidRequest));
     assert_eq!(detail.record.finished_at, Some(at(1)));
     let result = detail.result.unwrap();
     assert_eq!((result.payload, result.size_bytes), (None, 0));
-    assert_eq!(
-        (result.error.as_str(), result.http_status),
-        ("no such model", Some(500))
-    );
+    assert_eq!((result.error.as_str(), result.http_status), ("no such model", Some(500)));
 }
 
 async fn error_after(ground: &Ground, id: TaskId) -> String {
@@ -148,29 +130,17 @@ async fn error_after(ground: &Ground, id: TaskId) -> String {
 pub(crate) async fn a_task_that_ends_without_a_workers_word_says_why(ground: &Ground) {
     let cancelled = ground.queued(content("text")).await;
     ground.apply(cancelled, Event::Cancel, at(1)).await.unwrap();
-    assert_eq!(
-        error_after(ground, cancelled).await,
-        "cancelled by its client"
-    );
+    assert_eq!(error_after(ground, cancelled).await, "cancelled by its client");
     assert!(ground.attempts(cancelled).await.is_empty());
 
     let (expired, _) = ground.running(content("text")).await;
-    ground
-        .apply(expired, Event::Expire, at(0) + LONG)
-        .await
-        .unwrap();
+    ground.apply(expired, Event::Expire, at(0) + LONG).await.unwrap();
     assert_eq!(error_after(ground, expired).await, "its deadline passed");
     assert_eq!(ground.attempts(expired).await[0].end, LeaseEnd::Expired);
 
-    let lost = repeat(ground, limits::MAX_WORKER_LOSSES, |lease| Event::Lost {
-        lease,
-    })
-    .await;
+    let lost = repeat(ground, limits::MAX_WORKER_LOSSES, |lease| Event::Lost { lease }).await;
     assert!(error_after(ground, lost).await.contains("too often"));
-    let loops = repeat(ground, limits::MAX_REQUEUES, |lease| Event::NotStarted {
-        lease,
-    })
-    .await;
+    let loops = repeat(ground, limits::MAX_REQUEUES, |lease| Event::NotStarted { lease }).await;
     assert!(error_after(ground, loops).await.contains("too often"));
 }
 
@@ -195,76 +165,39 @@ pub(crate) async fn throttles_hand_backs_and_losses_are_counted_apart(ground: &G
     let released = ended(lease, End::Released, Call::new(Delivery::NotSent));
     ground.apply(id, released, at(100)).await.unwrap();
     let lease = ground.claim(id, 1, at(200)).await;
-    ground
-        .apply(id, Event::Lost { lease }, at(200))
-        .await
-        .unwrap();
+    ground.apply(id, Event::Lost { lease }, at(200)).await.unwrap();
     let lease = ground.claim(id, 1, at(300)).await;
-    ground
-        .apply(id, failed(lease, FailureKind::Timeout, "late"), at(300))
-        .await
-        .unwrap();
-    let expected = Counters {
-        attempts: 1,
-        losses: 1,
-        throttles: 1,
-        requeues: 1,
-    };
+    ground.apply(id, failed(lease, FailureKind::Timeout, "late"), at(300)).await.unwrap();
+    let expected = Counters { attempts: 1, losses: 1, throttles: 1, requeues: 1 };
     assert_eq!(ground.detail(id).await.record.counters, expected);
-    let ends = ground
-        .attempts(id)
-        .await
-        .into_iter()
-        .map(|attempt| attempt.end);
-    let expected = [
-        LeaseEnd::Throttled,
-        LeaseEnd::Requeued,
-        LeaseEnd::WorkerLost,
-        LeaseEnd::Failed,
-    ];
+    let ends = ground.attempts(id).await.into_iter().map(|attempt| attempt.end);
+    let expected =
+        [LeaseEnd::Throttled, LeaseEnd::Requeued, LeaseEnd::WorkerLost, LeaseEnd::Failed];
     assert_eq!(ends.collect::<Vec<_>>(), expected);
 }
 
 pub(crate) async fn a_backoff_is_kept(ground: &Ground) {
     let (id, lease) = ground.running(content("text")).await;
-    ground
-        .apply(id, failed(lease, FailureKind::ApiError, ""), at(10))
-        .await
-        .unwrap();
+    ground.apply(id, failed(lease, FailureKind::ApiError, ""), at(10)).await.unwrap();
     assert_eq!(ground.detail(id).await.record.not_before, Some(at(11)));
     let epoch = ground.store.identity().epoch;
-    let claim = Event::Claim {
-        holder: holder(1),
-        epoch,
-    };
-    assert_eq!(
-        ground.apply(id, claim.clone(), at(10)).await,
-        Err(Refusal::NotReady)
-    );
+    let claim = Event::Claim { holder: holder(1), epoch };
+    assert_eq!(ground.apply(id, claim.clone(), at(10)).await, Err(Refusal::NotReady));
     ground.apply(id, claim, at(11)).await.unwrap();
     assert_eq!(ground.detail(id).await.record.not_before, None);
 }
 
 pub(crate) async fn terminal_states_never_change(ground: &Ground) {
     let (id, lease) = ground.running(content("text")).await;
-    ground
-        .apply(id, completed(lease, "first"), at(1))
-        .await
-        .unwrap();
+    ground.apply(id, completed(lease, "first"), at(1)).await.unwrap();
     let before = ground.detail(id).await;
     let events = [
         completed(lease, "second"),
         failed(lease, FailureKind::ApiError, "late"),
         Event::Lost { lease },
         Event::NotStarted { lease },
-        Event::Adopt {
-            lease: Lease::new(u64::MAX >> 1),
-            holder: holder(2),
-        },
-        Event::Claim {
-            holder: holder(2),
-            epoch: ground.store.identity().epoch,
-        },
+        Event::Adopt { lease: Lease::new(u64::MAX >> 1), holder: holder(2) },
+        Event::Claim { holder: holder(2), epoch: ground.store.identity().epoch },
         Event::Cancel,
         Event::Expire,
     ];
@@ -299,13 +232,7 @@ pub(crate) async fn each_change_of_a_call_sees_the_former(ground: &Ground) {
     let next = lease.next(epoch);
     let changes = vec![
         change(id, Event::Lost { lease }),
-        change(
-            id,
-            Event::Claim {
-                holder: holder(2),
-                epoch,
-            },
-        ),
+        change(id, Event::Claim { holder: holder(2), epoch }),
         change(id, completed(lease, "stale")),
         change(id, completed(next, "good")),
         change(id, completed(next, "again")),
@@ -319,44 +246,27 @@ pub(crate) async fn each_change_of_a_call_sees_the_former(ground: &Ground) {
     assert_eq!(answers[4], Err(Refusal::Terminal(TaskState::Completed)));
     assert_eq!(answers[5], Err(Refusal::Terminal(TaskState::Completed)));
     let detail = ground.detail(id).await;
-    assert_eq!(
-        detail.result.unwrap().payload,
-        Some(Payload::Text("good".to_owned()))
-    );
+    assert_eq!(detail.result.unwrap().payload, Some(Payload::Text("good".to_owned())));
     assert_eq!(detail.attempts.len(), 2);
 }
 
 pub(crate) async fn an_unknown_task_is_refused(ground: &Ground) {
-    let refused = ground
-        .apply(TaskId::from_bytes([9; 16]), Event::Cancel, at(1))
-        .await;
+    let refused = ground.apply(TaskId::from_bytes([9; 16]), Event::Cancel, at(1)).await;
     assert_eq!(refused, Err(Refusal::Unknown));
 }
 
 pub(crate) async fn a_restarted_supervisor_adopts_what_workers_hold(ground: &Ground) {
     let (id, lease) = ground.running(content("text")).await;
-    let moved = Event::Adopt {
-        lease,
-        holder: holder(2),
-    };
+    let moved = Event::Adopt { lease, holder: holder(2) };
     let applied = ground.apply(id, moved, at(1)).await.unwrap();
-    assert_eq!(
-        (applied.ended, applied.record.holder),
-        (None, Some(holder(2)))
-    );
+    assert_eq!((applied.ended, applied.record.holder), (None, Some(holder(2))));
 
     let later = Lease::new(lease.number() + 5);
-    let adopted = Event::Adopt {
-        lease: later,
-        holder: holder(3),
-    };
+    let adopted = Event::Adopt { lease: later, holder: holder(3) };
     let applied = ground.apply(id, adopted, at(2)).await.unwrap();
     assert_eq!(applied.ended.map(|ended| ended.lease), Some(lease));
     let line = ground.attempts(id).await.remove(0);
-    assert_eq!(
-        (line.worker.as_str(), line.end),
-        ("worker-2", LeaseEnd::Requeued)
-    );
+    assert_eq!((line.worker.as_str(), line.end), ("worker-2", LeaseEnd::Requeued));
 
     let running = ground.store.running().await.unwrap().remove(0);
     assert_eq!((running.lease, running.holder), (later, holder(3)));
@@ -365,10 +275,7 @@ pub(crate) async fn a_restarted_supervisor_adopts_what_workers_hold(ground: &Gro
 pub(crate) async fn contents_results_and_keys_are_in_no_debug_output(ground: &Ground) {
     let secret = "geheim";
     let (id, lease) = ground.running(keyed(secret, "key")).await;
-    ground
-        .apply(id, completed(lease, secret), at(1))
-        .await
-        .unwrap();
+    ground.apply(id, completed(lease, secret), at(1)).await.unwrap();
     let said = format!("{:?} {:?}", ground.detail(id).await, ground.store.counts());
     assert!(!said.contains(secret), "{said}");
 }

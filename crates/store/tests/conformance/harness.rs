@@ -33,33 +33,18 @@ pub(crate) struct Ground {
 }
 
 pub(crate) fn memory() -> Ground {
-    let identity = Identity {
-        store: StoreId::from_random([1; 16]),
-        epoch: Epoch::new(1_000),
-    };
+    let identity = Identity { store: StoreId::from_random([1; 16]), epoch: Epoch::new(1_000) };
     let store = Arc::new(MemoryStore::new(identity));
-    Ground {
-        store,
-        ids: AtomicU32::new(0),
-        _directory: None,
-    }
+    Ground { store, ids: AtomicU32::new(0), _directory: None }
 }
 
 /// With the memory store's epoch, so that leases are equal.
 pub(crate) fn sqlite() -> Ground {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tasks.db");
-    let options = SqliteOptions {
-        path,
-        now: at(0),
-        random: [1; 16],
-    };
+    let options = SqliteOptions { path, now: at(0), random: [1; 16] };
     let store = Arc::new(SqliteStore::open(options).unwrap());
-    Ground {
-        store,
-        ids: AtomicU32::new(0),
-        _directory: Some(directory),
-    }
+    Ground { store, ids: AtomicU32::new(0), _directory: Some(directory) }
 }
 
 /// Some seconds after the tests' beginning of time.
@@ -76,17 +61,11 @@ pub(crate) fn holder(n: u8) -> Holder {
 }
 
 pub(crate) fn content(text: &str) -> TaskSpec {
-    TaskSpec::new(Work::Content(Content {
-        text: text.to_owned(),
-        ..Content::default()
-    }))
+    TaskSpec::new(Work::Content(Content { text: text.to_owned(), ..Content::default() }))
 }
 
 pub(crate) fn keyed(text: &str, key: &str) -> TaskSpec {
-    TaskSpec {
-        idempotency_key: Some(key.to_owned()),
-        ..content(text)
-    }
+    TaskSpec { idempotency_key: Some(key.to_owned()), ..content(text) }
 }
 
 pub(crate) fn usage(output_tokens: u64) -> Usage {
@@ -112,39 +91,21 @@ pub(crate) fn full_call(output_tokens: u64) -> Call {
 }
 
 pub(crate) fn ended(lease: Lease, end: End, call: Call) -> Event {
-    Event::Ended {
-        lease,
-        outcome: Outcome { end, call },
-    }
+    Event::Ended { lease, outcome: Outcome { end, call } }
 }
 
 pub(crate) fn completed(lease: Lease, text: &str) -> Event {
-    ended(
-        lease,
-        End::Completed(Payload::Text(text.to_owned())),
-        full_call(3),
-    )
+    ended(lease, End::Completed(Payload::Text(text.to_owned())), full_call(3))
 }
 
 pub(crate) fn failed(lease: Lease, kind: FailureKind, message: &str) -> Event {
-    let failure = Failure {
-        kind,
-        message: message.to_owned(),
-        retry_after: None,
-    };
-    let call = Call {
-        http_status: Some(500),
-        ..Call::new(Delivery::Answered)
-    };
+    let failure = Failure { kind, message: message.to_owned(), retry_after: None };
+    let call = Call { http_status: Some(500), ..Call::new(Delivery::Answered) };
     ended(lease, End::Failed(failure), call)
 }
 
 pub(crate) fn change(task: TaskId, event: Event) -> Change {
-    Change {
-        task,
-        event,
-        jitter: Jitter::new(1.0),
-    }
+    Change { task, event, jitter: Jitter::new(1.0) }
 }
 
 impl Ground {
@@ -157,12 +118,7 @@ impl Ground {
         // work has the same size.
         let mut digest = [0; 32];
         digest[..8].copy_from_slice(&spec.work.size_bytes().to_be_bytes());
-        NewTask {
-            id: TaskId::new(at(0), random),
-            spec: Arc::new(spec),
-            digest,
-            claim: None,
-        }
+        NewTask { id: TaskId::new(at(0), random), spec: Arc::new(spec), digest, claim: None }
     }
 
     pub(crate) async fn submit(&self, tasks: Vec<NewTask>) -> Vec<Submitted> {
@@ -176,10 +132,7 @@ impl Ground {
 
     /// A new task that worker 1 has.
     pub(crate) async fn running(&self, spec: TaskSpec) -> (TaskId, Lease) {
-        let task = NewTask {
-            claim: Some(holder(1)),
-            ..self.task(spec)
-        };
+        let task = NewTask { claim: Some(holder(1)), ..self.task(spec) };
         let record = self.accept(task).await;
         (record.id, record.lease)
     }
@@ -197,19 +150,12 @@ impl Ground {
         event: Event,
         now: Timestamp,
     ) -> Result<Applied, Refusal> {
-        self.store
-            .apply(vec![change(task, event)], now)
-            .await
-            .unwrap()
-            .remove(0)
+        self.store.apply(vec![change(task, event)], now).await.unwrap().remove(0)
     }
 
     /// The lease under which worker `n` has the task from now on.
     pub(crate) async fn claim(&self, task: TaskId, n: u8, now: Timestamp) -> Lease {
-        let claim = Event::Claim {
-            holder: holder(n),
-            epoch: self.store.identity().epoch,
-        };
+        let claim = Event::Claim { holder: holder(n), epoch: self.store.identity().epoch };
         self.apply(task, claim, now).await.unwrap().record.lease
     }
 

@@ -14,26 +14,16 @@ use crate::harness::{Ground, WHOLE, at, completed, content, ended, full_call};
 
 async fn done(ground: &Ground, spec: TaskSpec) -> TaskId {
     let (id, lease) = ground.running(spec).await;
-    ground
-        .apply(id, completed(lease, "done"), at(1))
-        .await
-        .unwrap();
+    ground.apply(id, completed(lease, "done"), at(1)).await.unwrap();
     id
 }
 
 async fn page(ground: &Ground, filter: OutcomeFilter, after: u64, limit: usize) -> OutcomePage {
-    ground
-        .store
-        .outcomes(filter, after, limit, WHOLE)
-        .await
-        .unwrap()
+    ground.store.outcomes(filter, after, limit, WHOLE).await.unwrap()
 }
 
 fn ids(page: &OutcomePage) -> Vec<(u64, TaskId)> {
-    page.outcomes
-        .iter()
-        .map(|(number, detail)| (*number, detail.record.id))
-        .collect()
+    page.outcomes.iter().map(|(number, detail)| (*number, detail.record.id)).collect()
 }
 
 pub(crate) async fn outcomes_come_in_the_order_in_which_tasks_ended(ground: &Ground) {
@@ -79,18 +69,11 @@ pub(crate) async fn filters_must_all_match(ground: &Ground) {
     done(ground, spec("", "", &[])).await;
     let found = |tenant: &str, group: &str, pairs: &[(&str, &str)]| {
         let (tenant, group) = (tenant.to_owned(), group.to_owned());
-        let filter = OutcomeFilter {
-            tenant,
-            group,
-            labels: labels(pairs),
-        };
+        let filter = OutcomeFilter { tenant, group, labels: labels(pairs) };
         async move {
             let page = page(ground, filter, 0, 9).await;
             assert_eq!(page.seen, 4);
-            page.outcomes
-                .into_iter()
-                .map(|(number, _)| number)
-                .collect::<Vec<_>>()
+            page.outcomes.into_iter().map(|(number, _)| number).collect::<Vec<_>>()
         }
     };
     assert_eq!(found("", "", &[]).await, [1, 2, 3, 4]);
@@ -105,80 +88,34 @@ pub(crate) async fn filters_must_all_match(ground: &Ground) {
 }
 
 pub(crate) async fn an_empty_page_has_seen_everything(ground: &Ground) {
-    let nothing = |seen| OutcomePage {
-        outcomes: vec![],
-        seen,
-    };
-    assert_eq!(
-        page(ground, OutcomeFilter::default(), 0, 9).await,
-        nothing(0)
-    );
+    let nothing = |seen| OutcomePage { outcomes: vec![], seen };
+    assert_eq!(page(ground, OutcomeFilter::default(), 0, 9).await, nothing(0));
     done(ground, content("text")).await;
     done(ground, content("text")).await;
-    let nobodys = OutcomeFilter {
-        tenant: "nobody".to_owned(),
-        ..OutcomeFilter::default()
-    };
+    let nobodys = OutcomeFilter { tenant: "nobody".to_owned(), ..OutcomeFilter::default() };
     assert_eq!(page(ground, nobodys, 0, 9).await, nothing(2));
-    assert_eq!(
-        page(ground, OutcomeFilter::default(), 2, 9).await,
-        nothing(2)
-    );
-    assert_eq!(
-        page(ground, OutcomeFilter::default(), u64::MAX, 9).await,
-        nothing(u64::MAX)
-    );
-    assert_eq!(
-        page(ground, OutcomeFilter::default(), 1, 0).await,
-        nothing(1)
-    );
+    assert_eq!(page(ground, OutcomeFilter::default(), 2, 9).await, nothing(2));
+    assert_eq!(page(ground, OutcomeFilter::default(), u64::MAX, 9).await, nothing(u64::MAX));
+    assert_eq!(page(ground, OutcomeFilter::default(), 1, 0).await, nothing(1));
 }
 
 pub(crate) async fn results_are_cut_between_characters(ground: &Ground) {
     let (id, lease) = ground.running(content("text")).await;
-    ground
-        .apply(id, completed(lease, "aü🦀"), at(1))
-        .await
-        .unwrap();
-    let cuts = [
-        (0, ""),
-        (1, "a"),
-        (2, "a"),
-        (3, "aü"),
-        (6, "aü"),
-        (7, "aü🦀"),
-        (8, "aü🦀"),
-    ];
+    ground.apply(id, completed(lease, "aü🦀"), at(1)).await.unwrap();
+    let cuts = [(0, ""), (1, "a"), (2, "a"), (3, "aü"), (6, "aü"), (7, "aü🦀"), (8, "aü🦀")];
     for (max, expected) in cuts {
-        let page = ground
-            .store
-            .outcomes(OutcomeFilter::default(), 0, 9, max)
-            .await
-            .unwrap();
+        let page = ground.store.outcomes(OutcomeFilter::default(), 0, 9, max).await.unwrap();
         let listed = page.outcomes.into_iter().next().unwrap().1.result;
         let single = ground.store.task(id, max).await.unwrap().unwrap().result;
         assert_eq!(listed, single);
         let result = single.unwrap();
         assert_eq!(result.size_bytes, 7);
-        assert!(
-            result.payload == Some(Payload::Text(expected.to_owned())),
-            "cut at {max}"
-        );
+        assert!(result.payload == Some(Payload::Text(expected.to_owned())), "cut at {max}");
     }
     let (id, lease) = ground.running(content("text")).await;
     let body = Payload::Body("aü".into());
-    ground
-        .apply(id, ended(lease, End::Completed(body), full_call(1)), at(1))
-        .await
-        .unwrap();
-    let result = ground
-        .store
-        .task(id, 2)
-        .await
-        .unwrap()
-        .unwrap()
-        .result
-        .unwrap();
+    ground.apply(id, ended(lease, End::Completed(body), full_call(1)), at(1)).await.unwrap();
+    let result = ground.store.task(id, 2).await.unwrap().unwrap().result.unwrap();
     assert!(result.payload == Some(Payload::Body(vec![b'a', 0xc3])));
 }
 
@@ -194,10 +131,7 @@ pub(crate) async fn outcomes_carry_what_the_client_said(ground: &Ground) {
     let (_, listed) = &page.outcomes[0];
     let single = ground.detail(id).await;
     assert_eq!(listed.record.state, TaskState::Completed);
-    assert_eq!(
-        (&listed.record, &listed.meta),
-        (&single.record, &single.meta)
-    );
+    assert_eq!((&listed.record, &listed.meta), (&single.record, &single.meta));
     assert_eq!(listed.result, single.result);
     assert!(listed.attempts.is_empty());
 }

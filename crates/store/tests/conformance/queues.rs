@@ -8,10 +8,7 @@ use taskfleet_store::{Counts, Running};
 use crate::harness::{Ground, LONG, at, completed, content, failed, holder};
 
 fn with_priority(priority: i32) -> TaskSpec {
-    TaskSpec {
-        priority,
-        ..content("text")
-    }
+    TaskSpec { priority, ..content("text") }
 }
 
 pub(crate) async fn queued_tasks_come_by_priority_then_age(ground: &Ground) {
@@ -22,10 +19,7 @@ pub(crate) async fn queued_tasks_come_by_priority_then_age(ground: &Ground) {
     ground.running(with_priority(50)).await;
     let order = |limit| async move {
         let queued = ground.store.queued(limit).await.unwrap();
-        queued
-            .into_iter()
-            .map(|record| record.id)
-            .collect::<Vec<_>>()
+        queued.into_iter().map(|record| record.id).collect::<Vec<_>>()
     };
     assert_eq!(order(9).await, [ids[2], ids[4], ids[0], ids[3], ids[1]]);
     assert_eq!(order(2).await, [ids[2], ids[4]]);
@@ -35,10 +29,7 @@ pub(crate) async fn queued_tasks_come_by_priority_then_age(ground: &Ground) {
 pub(crate) async fn a_task_in_backoff_is_still_queued(ground: &Ground) {
     let (id, lease) = ground.running(content("text")).await;
     assert!(ground.store.queued(9).await.unwrap().is_empty());
-    ground
-        .apply(id, failed(lease, FailureKind::ApiError, ""), at(0))
-        .await
-        .unwrap();
+    ground.apply(id, failed(lease, FailureKind::ApiError, ""), at(0)).await.unwrap();
     let queued = ground.store.queued(9).await.unwrap();
     assert_eq!(queued, [ground.detail(id).await.record]);
     assert!(queued[0].not_before > Some(at(0)));
@@ -50,34 +41,18 @@ pub(crate) async fn running_tasks_name_their_workers(ground: &Ground) {
     let second_lease = ground.claim(second, 2, at(7)).await;
     ground.queued(content("waits")).await;
     let (done, done_lease) = ground.running(content("done")).await;
-    ground
-        .apply(done, completed(done_lease, ""), at(1))
-        .await
-        .unwrap();
+    ground.apply(done, completed(done_lease, ""), at(1)).await.unwrap();
     let mut running = ground.store.running().await.unwrap();
     running.sort_by_key(|running| running.id);
     let expected = [
-        Running {
-            id: first,
-            lease,
-            holder: holder(1),
-            claimed_at: at(0),
-        },
-        Running {
-            id: second,
-            lease: second_lease,
-            holder: holder(2),
-            claimed_at: at(7),
-        },
+        Running { id: first, lease, holder: holder(1), claimed_at: at(0) },
+        Running { id: second, lease: second_lease, holder: holder(2), claimed_at: at(7) },
     ];
     assert_eq!(running, expected);
 }
 
 pub(crate) async fn overdue_tasks_are_found_until_they_end(ground: &Ground) {
-    let within = |seconds| TaskSpec {
-        deadline: Duration::from_secs(seconds),
-        ..content("text")
-    };
+    let within = |seconds| TaskSpec { deadline: Duration::from_secs(seconds), ..content("text") };
     let (running, _) = ground.running(within(20)).await;
     let queued = ground.queued(within(10)).await;
     ground.queued(content("has time")).await;
@@ -96,44 +71,18 @@ pub(crate) async fn counts_follow_every_change(ground: &Ground) {
     let counts = || ground.store.counts();
     let waits = ground.queued(content("12345")).await;
     let (id, lease) = ground.running(content("123")).await;
-    let one_each = Counts {
-        queued: 1,
-        running: 1,
-        queued_bytes: 5,
-        ..Counts::default()
-    };
+    let one_each = Counts { queued: 1, running: 1, queued_bytes: 5, ..Counts::default() };
     assert_eq!(counts(), one_each);
-    ground
-        .apply(id, Event::Lost { lease }, at(0))
-        .await
-        .unwrap();
-    assert_eq!(
-        counts(),
-        Counts {
-            queued: 2,
-            queued_bytes: 8,
-            ..Counts::default()
-        }
-    );
+    ground.apply(id, Event::Lost { lease }, at(0)).await.unwrap();
+    assert_eq!(counts(), Counts { queued: 2, queued_bytes: 8, ..Counts::default() });
     let lease = ground.claim(id, 1, at(0)).await;
     assert_eq!(counts(), one_each);
     assert!(ground.apply(id, Event::Expire, at(0)).await.is_err());
     assert_eq!(counts(), one_each);
-    ground
-        .apply(id, completed(lease, "ok"), at(1))
-        .await
-        .unwrap();
+    ground.apply(id, completed(lease, "ok"), at(1)).await.unwrap();
     ground.apply(waits, Event::Cancel, at(1)).await.unwrap();
     let expired = ground.queued(content("text")).await;
-    ground
-        .apply(expired, Event::Expire, at(0) + LONG)
-        .await
-        .unwrap();
-    let ended = Counts {
-        completed: 1,
-        failed: 1,
-        cancelled: 1,
-        ..Counts::default()
-    };
+    ground.apply(expired, Event::Expire, at(0) + LONG).await.unwrap();
+    let ended = Counts { completed: 1, failed: 1, cancelled: 1, ..Counts::default() };
     assert_eq!(counts(), ended);
 }

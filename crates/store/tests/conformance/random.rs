@@ -52,26 +52,12 @@ enum Step {
 }
 
 fn draft() -> impl Strategy<Value = Draft> {
-    let names = (
-        option::weighted(0.3, 0..4_u8),
-        0..2_u8,
-        option::weighted(0.1, 0..3_u8),
-        0..2_u8,
-    );
+    let names = (option::weighted(0.3, 0..4_u8), 0..2_u8, option::weighted(0.1, 0..3_u8), 0..2_u8);
     let rest = (option::of(0..2_u8), -1..=1_i32, 1..200_u64, any::<bool>());
     (names, rest).prop_map(|(names, rest)| {
         let (key, digest, client_ref, tenant) = names;
         let (label, priority, deadline, claim) = rest;
-        Draft {
-            key,
-            digest,
-            client_ref,
-            tenant,
-            label,
-            priority,
-            deadline,
-            claim,
-        }
+        Draft { key, digest, client_ref, tenant, label, priority, deadline, claim }
     })
 }
 
@@ -116,17 +102,11 @@ impl Pair {
             Step::Wait(seconds) => self.now += seconds,
         }
         assert_eq!(self.reference.store.counts(), self.file.store.counts());
-        assert_eq!(
-            self.reference.store.last_outcome(),
-            self.file.store.last_outcome()
-        );
+        assert_eq!(self.reference.store.last_outcome(), self.file.store.last_outcome());
     }
 
     async fn submit(&mut self, drafts: Vec<Draft>) {
-        let tasks = drafts
-            .into_iter()
-            .map(|draft| self.new_task(draft))
-            .collect::<Vec<_>>();
+        let tasks = drafts.into_iter().map(|draft| self.new_task(draft)).collect::<Vec<_>>();
         self.tasks.extend(tasks.iter().map(|task| task.id));
         let expected = self.reference.store.submit(tasks.clone(), self.now()).await;
         assert_eq!(self.file.store.submit(tasks, self.now()).await, expected);
@@ -160,16 +140,8 @@ impl Pair {
         for (nth, happening, off) in happenings {
             changes.push(self.change(nth, happening, off).await);
         }
-        let expected = self
-            .reference
-            .store
-            .apply(changes.clone(), self.now())
-            .await
-            .unwrap();
-        assert_eq!(
-            self.file.store.apply(changes, self.now()).await.unwrap(),
-            expected
-        );
+        let expected = self.reference.store.apply(changes.clone(), self.now()).await.unwrap();
+        assert_eq!(self.file.store.apply(changes, self.now()).await.unwrap(), expected);
     }
 
     async fn change(&self, nth: usize, happening: Happening, off: i64) -> Change {
@@ -185,24 +157,16 @@ impl Pair {
         let epoch = self.reference.store.identity().epoch;
         let quiet = Call::new(Delivery::NotSent);
         match happening {
-            Happening::Claim => Event::Claim {
-                holder: holder(2),
-                epoch,
-            },
-            Happening::Complete => ended(
-                lease,
-                End::Completed(Payload::Text("dönä".to_owned())),
-                full_call(3),
-            ),
+            Happening::Claim => Event::Claim { holder: holder(2), epoch },
+            Happening::Complete => {
+                ended(lease, End::Completed(Payload::Text("dönä".to_owned())), full_call(3))
+            }
             Happening::Fail(kind) => failed(lease, kind, ""),
             Happening::Release => ended(lease, End::Released, quiet),
             Happening::Abort => ended(lease, End::Cancelled, full_call(4)),
             Happening::Lose => Event::Lost { lease },
             Happening::NotStart => Event::NotStarted { lease },
-            Happening::Adopt => Event::Adopt {
-                lease,
-                holder: holder(3),
-            },
+            Happening::Adopt => Event::Adopt { lease, holder: holder(3) },
             Happening::Cancel => Event::Cancel,
             Happening::Expire => Event::Expire,
         }
@@ -231,28 +195,13 @@ impl Pair {
         let tenant = "name 0".to_owned();
         let filters = [
             OutcomeFilter::default(),
-            OutcomeFilter {
-                tenant: tenant.clone(),
-                ..OutcomeFilter::default()
-            },
-            OutcomeFilter {
-                labels,
-                tenant,
-                ..OutcomeFilter::default()
-            },
+            OutcomeFilter { tenant: tenant.clone(), ..OutcomeFilter::default() },
+            OutcomeFilter { labels, tenant, ..OutcomeFilter::default() },
         ];
         for filter in filters {
             for after in 0..3 {
-                let page = self
-                    .reference
-                    .store
-                    .outcomes(filter.clone(), after, limit, 2)
-                    .await;
-                let found = self
-                    .file
-                    .store
-                    .outcomes(filter.clone(), after, limit, 2)
-                    .await;
+                let page = self.reference.store.outcomes(filter.clone(), after, limit, 2).await;
+                let found = self.file.store.outcomes(filter.clone(), after, limit, 2).await;
                 assert_eq!(found, page);
             }
         }
@@ -261,13 +210,8 @@ impl Pair {
 
 #[test]
 fn the_file_says_what_the_reference_says() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    let config = ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(64)
-    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) };
     proptest!(config, |(steps in vec(step(), 1..30))| {
         let mut pair = Pair { reference: memory(), file: sqlite(), tasks: vec![], now: 0 };
         runtime.block_on(async {

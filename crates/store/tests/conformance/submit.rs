@@ -56,10 +56,7 @@ fn full_content() -> Work {
 
 fn full_request() -> Work {
     let body = "{ \"model\": \"m\",\t\"input\": \"ä\" }\n".to_owned();
-    Work::Request(Request {
-        endpoint: Endpoint::Responses,
-        body,
-    })
+    Work::Request(Request { endpoint: Endpoint::Responses, body })
 }
 
 pub(crate) async fn everything_that_was_submitted_is_read_back(ground: &Ground) {
@@ -71,21 +68,14 @@ pub(crate) async fn everything_that_was_submitted_is_read_back(ground: &Ground) 
         };
         let task = ground.task(spec.clone());
         let record = spec.record(task.id, at(5));
-        let submitted = ground
-            .store
-            .submit(vec![task.clone()], at(5))
-            .await
-            .unwrap();
+        let submitted = ground.store.submit(vec![task.clone()], at(5)).await.unwrap();
         assert_eq!(submitted, [Submitted::New(record.clone())]);
         let detail = ground.detail(task.id).await;
         assert_eq!(detail.record, record);
         assert_eq!(detail.meta, meta(&spec));
         assert_eq!((detail.attempts, detail.result), (vec![], None));
         assert!(ground.store.queued(9).await.unwrap().contains(&record));
-        assert!(
-            ground.spec(task.id).await == spec,
-            "the spec came back changed"
-        );
+        assert!(ground.spec(task.id).await == spec, "the spec came back changed");
     }
 }
 
@@ -105,16 +95,8 @@ fn meta(spec: &TaskSpec) -> TaskMeta {
 }
 
 pub(crate) async fn every_part_of_a_spec_that_may_be_missing_may_be_missing(ground: &Ground) {
-    let request = |endpoint| {
-        TaskSpec::new(Work::Request(Request {
-            endpoint,
-            body: "{}".into(),
-        }))
-    };
-    let specs = Endpoint::ALL
-        .map(request)
-        .into_iter()
-        .chain([content("hi")]);
+    let request = |endpoint| TaskSpec::new(Work::Request(Request { endpoint, body: "{}".into() }));
+    let specs = Endpoint::ALL.map(request).into_iter().chain([content("hi")]);
     for spec in specs {
         let id = ground.queued(spec.clone()).await;
         assert!(ground.spec(id).await == spec);
@@ -125,9 +107,7 @@ pub(crate) async fn every_part_of_a_spec_that_may_be_missing_may_be_missing(grou
 pub(crate) async fn contents_of_eight_mebibytes_and_of_none_come_back(ground: &Ground) {
     for text in ["ü".repeat(4 << 20), String::new()] {
         let id = ground.queued(content(&text)).await;
-        let Work::Content(content) = ground.spec(id).await.work else {
-            panic!("no content")
-        };
+        let Work::Content(content) = ground.spec(id).await.work else { panic!("no content") };
         assert!(content.text == text);
         assert_eq!(ground.detail(id).await.record.size_bytes, text.len() as u64);
     }
@@ -136,101 +116,44 @@ pub(crate) async fn contents_of_eight_mebibytes_and_of_none_come_back(ground: &G
 pub(crate) async fn the_same_key_with_the_same_task_is_the_same_task(ground: &Ground) {
     let (id, lease) = ground.running(keyed("text", "key")).await;
     let again = ground.submit(vec![ground.task(keyed("text", "key"))]).await;
-    assert_eq!(
-        again,
-        [Submitted::Existing {
-            id,
-            state: TaskState::Running
-        }]
-    );
-    ground
-        .apply(id, completed(lease, "done"), at(1))
-        .await
-        .unwrap();
+    assert_eq!(again, [Submitted::Existing { id, state: TaskState::Running }]);
+    ground.apply(id, completed(lease, "done"), at(1)).await.unwrap();
     let task = ground.task(keyed("text", "key"));
     let once_more = ground.submit(vec![task.clone()]).await;
-    assert_eq!(
-        once_more,
-        [Submitted::Existing {
-            id,
-            state: TaskState::Completed
-        }]
-    );
+    assert_eq!(once_more, [Submitted::Existing { id, state: TaskState::Completed }]);
     assert_eq!(ground.store.task(task.id, 0).await, Ok(None));
-    assert_eq!(
-        ground.store.counts(),
-        Counts {
-            completed: 1,
-            ..Counts::default()
-        }
-    );
+    assert_eq!(ground.store.counts(), Counts { completed: 1, ..Counts::default() });
 }
 
 pub(crate) async fn the_same_key_twice_in_a_call_is_one_task(ground: &Ground) {
-    let claimed = NewTask {
-        claim: Some(holder(1)),
-        ..ground.task(keyed("text", "key"))
-    };
-    let tasks = vec![
-        claimed.clone(),
-        ground.task(keyed("text", "key")),
-        ground.task(content("x")),
-    ];
+    let claimed = NewTask { claim: Some(holder(1)), ..ground.task(keyed("text", "key")) };
+    let tasks = vec![claimed.clone(), ground.task(keyed("text", "key")), ground.task(content("x"))];
     let submitted = ground.submit(tasks).await;
     assert!(matches!(submitted[0], Submitted::New(_)));
-    assert_eq!(
-        submitted[1],
-        Submitted::Existing {
-            id: claimed.id,
-            state: TaskState::Running
-        }
-    );
+    assert_eq!(submitted[1], Submitted::Existing { id: claimed.id, state: TaskState::Running });
     assert!(matches!(submitted[2], Submitted::New(_)));
-    let counts = Counts {
-        queued: 1,
-        running: 1,
-        queued_bytes: 1,
-        ..Counts::default()
-    };
+    let counts = Counts { queued: 1, running: 1, queued_bytes: 1, ..Counts::default() };
     assert_eq!(ground.store.counts(), counts);
 }
 
 pub(crate) async fn a_hundred_submissions_at_once_with_one_key_are_one_task(ground: &Ground) {
-    let tasks = (0..100)
-        .map(|_| ground.task(keyed("text", "key")))
-        .collect::<Vec<_>>();
-    let calls = tasks
-        .into_iter()
-        .map(|task| ground.store.submit(vec![task], at(0)));
+    let tasks = (0..100).map(|_| ground.task(keyed("text", "key"))).collect::<Vec<_>>();
+    let calls = tasks.into_iter().map(|task| ground.store.submit(vec![task], at(0)));
     let answers = futures::future::join_all(calls).await;
-    let answers = answers
-        .into_iter()
-        .map(|answer| answer.unwrap().remove(0))
-        .collect::<Vec<_>>();
+    let answers = answers.into_iter().map(|answer| answer.unwrap().remove(0)).collect::<Vec<_>>();
     let new = answers.iter().filter_map(|answer| match answer {
         Submitted::New(record) => Some(record.id),
         Submitted::Existing { .. } => None,
     });
     let new = new.collect::<Vec<_>>();
-    let [first] = new[..] else {
-        panic!("{} are new", new.len())
-    };
-    let existing = Submitted::Existing {
-        id: first,
-        state: TaskState::Queued,
-    };
-    assert_eq!(
-        answers.iter().filter(|answer| **answer == existing).count(),
-        99
-    );
+    let [first] = new[..] else { panic!("{} are new", new.len()) };
+    let existing = Submitted::Existing { id: first, state: TaskState::Queued };
+    assert_eq!(answers.iter().filter(|answer| **answer == existing).count(), 99);
     assert_eq!(ground.store.counts().queued, 1);
 }
 
 pub(crate) async fn one_clash_refuses_the_whole_call_and_names_every_clash(ground: &Ground) {
-    let with_ref = |name: &str| TaskSpec {
-        client_ref: text(name),
-        ..content("text")
-    };
+    let with_ref = |name: &str| TaskSpec { client_ref: text(name), ..content("text") };
     ground.queued(keyed("text", "old key")).await;
     ground.queued(with_ref("old ref")).await;
     let before = ground.store.counts();
@@ -254,10 +177,7 @@ pub(crate) async fn one_clash_refuses_the_whole_call_and_names_every_clash(groun
         (5, ConflictField::IdempotencyKey),
         (7, ConflictField::ClientRef),
     ];
-    assert_eq!(
-        refused,
-        Err(SubmitError::Conflicts(conflicts.map(conflict).to_vec()))
-    );
+    assert_eq!(refused, Err(SubmitError::Conflicts(conflicts.map(conflict).to_vec())));
     assert!(ground.store.specs(ids).await.unwrap().is_empty());
     assert_eq!(ground.store.counts(), before);
     ground.queued(with_ref("new ref")).await;
@@ -276,27 +196,16 @@ pub(crate) async fn a_client_ref_is_taken_once_in_each_tenant_and_group(ground: 
         ground.queued(spec(tenant, group)).await;
     }
     for (tenant, group) in places {
-        let refused = ground
-            .store
-            .submit(vec![ground.task(spec(tenant, group))], at(0))
-            .await;
-        let conflict = Conflict {
-            index: 0,
-            field: ConflictField::ClientRef,
-        };
+        let refused = ground.store.submit(vec![ground.task(spec(tenant, group))], at(0)).await;
+        let conflict = Conflict { index: 0, field: ConflictField::ClientRef };
         assert_eq!(refused, Err(SubmitError::Conflicts(vec![conflict])));
     }
 }
 
 pub(crate) async fn a_task_is_claimed_with_its_submission(ground: &Ground) {
-    let task = NewTask {
-        claim: Some(holder(4)),
-        ..ground.task(content("text"))
-    };
+    let task = NewTask { claim: Some(holder(4)), ..ground.task(content("text")) };
     let submitted = ground.submit(vec![task.clone()]).await;
-    let [Submitted::New(record)] = &submitted[..] else {
-        panic!("it is new")
-    };
+    let [Submitted::New(record)] = &submitted[..] else { panic!("it is new") };
     assert_eq!(record.state, TaskState::Running);
     assert_eq!(record.holder, Some(holder(4)));
     assert_eq!(record.claimed_at, Some(at(0)));
@@ -309,10 +218,7 @@ pub(crate) async fn an_unknown_task_is_none(ground: &Ground) {
     let known = ground.queued(content("text")).await;
     assert_eq!(ground.store.task(unknown, 0).await, Ok(None));
     let specs = ground.store.specs(vec![unknown, known]).await.unwrap();
-    assert_eq!(
-        specs.into_iter().map(|(id, _)| id).collect::<Vec<_>>(),
-        [known]
-    );
+    assert_eq!(specs.into_iter().map(|(id, _)| id).collect::<Vec<_>>(), [known]);
 }
 
 pub(crate) async fn nothing_submitted_is_nothing_done(ground: &Ground) {

@@ -4,10 +4,7 @@
 //! Registered as the default for this whole process; only logs that a test asked for have
 //! a gate.
 
-#![expect(
-    unsafe_code,
-    reason = "a virtual file system is a table of C functions"
-)]
+#![expect(unsafe_code, reason = "a virtual file system is a table of C functions")]
 
 use std::{
     collections::BTreeMap,
@@ -54,9 +51,7 @@ impl Disk {
     /// Returns when a sync waits.
     pub(crate) fn wait_for_sync(&self) {
         let state = self.state.lock().unwrap();
-        let waited = self
-            .changed
-            .wait_timeout_while(state, PATIENCE, |state| !state.waiting);
+        let waited = self.changed.wait_timeout_while(state, PATIENCE, |state| !state.waiting);
         assert!(!waited.unwrap().1.timed_out(), "nobody syncs");
     }
 
@@ -83,16 +78,10 @@ impl Disk {
         let mut state = self.state.lock().unwrap();
         state.waiting = true;
         self.changed.notify_all();
-        let waited = self
-            .changed
-            .wait_timeout_while(state, PATIENCE, |state| state.held);
+        let waited = self.changed.wait_timeout_while(state, PATIENCE, |state| state.held);
         state = waited.unwrap().0;
         state.waiting = false;
-        if state.failing {
-            ffi::SQLITE_IOERR_FSYNC
-        } else {
-            ffi::SQLITE_OK
-        }
+        if state.failing { ffi::SQLITE_IOERR_FSYNC } else { ffi::SQLITE_OK }
     }
 
     fn after_sync(&self) {
@@ -165,11 +154,7 @@ unsafe fn put_gate(file: *mut ffi::sqlite3_file, disk: Arc<Disk>) {
     unsafe {
         let methods = METHODS.get_or_init(|| {
             let real = *(*file).pMethods;
-            let ours = ffi::sqlite3_io_methods {
-                xSync: Some(sync),
-                xWrite: Some(write),
-                ..real
-            };
+            let ours = ffi::sqlite3_io_methods { xSync: Some(sync), xWrite: Some(write), ..real };
             (real, ours)
         });
         (*file).pMethods = &raw const methods.1;

@@ -64,9 +64,7 @@ async fn one_sync_covers_all_that_waits() {
     let mut first = store.submit(vec![task(0)], at(1));
     assert!((&mut first).now_or_never().is_none());
     disk.wait_for_sync();
-    let mut others = (1..=200)
-        .map(|n| store.submit(vec![task(n)], at(1)))
-        .collect::<Vec<_>>();
+    let mut others = (1..=200).map(|n| store.submit(vec![task(n)], at(1))).collect::<Vec<_>>();
     for submission in &mut others {
         assert!(submission.now_or_never().is_none());
     }

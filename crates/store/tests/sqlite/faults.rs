@@ -22,22 +22,12 @@ fn ground() -> Ground {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().canonicalize().unwrap().join("tasks.db");
     let disk = Disk::below(&path);
-    Ground {
-        store: open(&path).unwrap(),
-        disk,
-        path,
-        _directory: directory,
-    }
+    Ground { store: open(&path).unwrap(), disk, path, _directory: directory }
 }
 
 #[tokio::test]
 async fn a_full_disk_is_waited_out() {
-    let Ground {
-        store,
-        disk,
-        path,
-        _directory,
-    } = ground();
+    let Ground { store, disk, path, _directory } = ground();
     store.submit(vec![task(1)], at(1)).await.unwrap();
     let counts = store.counts();
     disk.fill(true);
@@ -54,27 +44,17 @@ async fn a_full_disk_is_waited_out() {
 
 #[tokio::test]
 async fn after_a_failed_sync_nothing_is_promised_any_more() {
-    let Ground {
-        store,
-        disk,
-        path,
-        _directory,
-    } = ground();
+    let Ground { store, disk, path, _directory } = ground();
     store.submit(vec![task(1)], at(1)).await.unwrap();
     assert!(store.broken().now_or_never().is_none());
     disk.break_down();
     let failed = store.submit(vec![task(2)], at(1)).await;
-    let Err(SubmitError::Store(StoreError::Failed(why))) = failed else {
-        panic!("answered")
-    };
+    let Err(SubmitError::Store(StoreError::Failed(why))) = failed else { panic!("answered") };
     let broken = store.broken().await;
     assert_eq!(broken, StoreError::Failed(why));
     assert_eq!(store.apply(vec![], at(1)).await, Err(broken.clone()));
     assert_eq!(store.task(task(1).id, 0).await, Err(broken.clone()));
-    assert_eq!(
-        store.submit(vec![task(3)], at(1)).await,
-        Err(SubmitError::Store(broken))
-    );
+    assert_eq!(store.submit(vec![task(3)], at(1)).await, Err(SubmitError::Store(broken)));
     drop(store);
 
     // A disk that works, as another machine would find it.

@@ -16,22 +16,10 @@ use crate::support::{at, holder, open, open_at, task};
 
 async fn complete(store: &SqliteStore, id: TaskId, lease: Lease, now: Timestamp) {
     let end = End::Completed(Payload::Text("done".to_owned()));
-    let outcome = Outcome {
-        end,
-        call: Call::new(Delivery::Answered),
-    };
+    let outcome = Outcome { end, call: Call::new(Delivery::Answered) };
     let event = Event::Ended { lease, outcome };
-    let change = Change {
-        task: id,
-        event,
-        jitter: Jitter::new(0.0),
-    };
-    store
-        .apply(vec![change], now)
-        .await
-        .unwrap()
-        .remove(0)
-        .unwrap();
+    let change = Change { task: id, event, jitter: Jitter::new(0.0) };
+    store.apply(vec![change], now).await.unwrap().remove(0).unwrap();
 }
 
 async fn details(store: &SqliteStore, ids: &[TaskId]) -> Vec<TaskDetail> {
@@ -47,35 +35,23 @@ async fn a_store_that_is_opened_again_goes_on_where_it_was() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tasks.db");
     let store = open_at(&path, 1_000, 1).unwrap();
-    let claimed = |n| NewTask {
-        claim: Some(holder()),
-        ..task(n)
-    };
+    let claimed = |n| NewTask { claim: Some(holder()), ..task(n) };
     let tasks = vec![task(1), claimed(2), claimed(3)];
     let ids = tasks.iter().map(|task| task.id).collect::<Vec<_>>();
     store.submit(tasks, at(1_000)).await.unwrap();
     let running = store.running().await.unwrap();
     complete(&store, ids[2], running[1].lease, at(1_001)).await;
-    let (before, counts, identity) = (
-        details(&store, &ids).await,
-        store.counts(),
-        store.identity(),
-    );
+    let (before, counts, identity) =
+        (details(&store, &ids).await, store.counts(), store.identity());
     drop(store);
 
     let store = open_at(&path, 2_000, 9).unwrap();
     assert_eq!(details(&store, &ids).await, before);
     assert_eq!((store.counts(), store.last_outcome()), (counts, 1));
     assert_eq!(store.identity().store, identity.store);
-    assert_eq!(
-        (identity.epoch, store.identity().epoch),
-        (Epoch::new(1_000), Epoch::new(2_000))
-    );
+    assert_eq!((identity.epoch, store.identity().epoch), (Epoch::new(1_000), Epoch::new(2_000)));
     complete(&store, ids[1], running[0].lease, at(2_001)).await;
-    let page = store
-        .outcomes(OutcomeFilter::default(), 1, 9, 0)
-        .await
-        .unwrap();
+    let page = store.outcomes(OutcomeFilter::default(), 1, 9, 0).await.unwrap();
     assert_eq!(page.outcomes[0].0, 2);
 }
 
@@ -124,28 +100,16 @@ fn missing_directories_are_made() {
 fn other_peoples_files_are_refused_and_left_as_they_are() {
     let directory = tempfile::tempdir().unwrap();
     let text = directory.path().join("text");
-    fs::write(
-        &text,
-        "not a database, but long enough to be taken for one".repeat(99),
-    )
-    .unwrap();
+    fs::write(&text, "not a database, but long enough to be taken for one".repeat(99)).unwrap();
     let database = directory.path().join("database");
     let connection = Connection::open(&database).unwrap();
-    connection
-        .execute_batch("CREATE TABLE mine (number)")
-        .unwrap();
+    connection.execute_batch("CREATE TABLE mine (number)").unwrap();
     drop(connection);
     let marked = directory.path().join("marked");
-    Connection::open(&marked)
-        .unwrap()
-        .pragma_update(None, "application_id", 77)
-        .unwrap();
+    Connection::open(&marked).unwrap().pragma_update(None, "application_id", 77).unwrap();
     for path in [text, database, marked] {
         let before = fs::read(&path).unwrap();
-        assert_eq!(
-            open(&path).unwrap_err(),
-            StoreError::NotAStore(path.clone())
-        );
+        assert_eq!(open(&path).unwrap_err(), StoreError::NotAStore(path.clone()));
         assert!(fs::read(&path).unwrap() == before);
     }
 }
@@ -155,15 +119,8 @@ fn a_newer_format_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tasks.db");
     drop(open(&path).unwrap());
-    Connection::open(&path)
-        .unwrap()
-        .pragma_update(None, "user_version", 99)
-        .unwrap();
-    let newer = StoreError::Newer {
-        path: path.clone(),
-        found: 99,
-        known: 1,
-    };
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let newer = StoreError::Newer { path: path.clone(), found: 99, known: 1 };
     assert_eq!(open(&path).unwrap_err(), newer);
 }
 
@@ -172,15 +129,9 @@ async fn errors_quote_nothing_that_was_stored() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory.path().join("tasks.db")).unwrap();
     store.submit(vec![task(1)], at(1)).await.unwrap();
-    let same_id = NewTask {
-        id: task(1).id,
-        ..task(2)
-    };
+    let same_id = NewTask { id: task(1).id, ..task(2) };
     let error = store.submit(vec![same_id], at(1)).await.unwrap_err();
-    assert!(
-        !format!("{error} {error:?}").contains("secret"),
-        "{error:?}"
-    );
+    assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
     store.submit(vec![task(3)], at(1)).await.unwrap();
     assert_eq!(store.counts().queued, 2);
 }

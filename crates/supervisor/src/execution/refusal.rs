@@ -9,12 +9,14 @@ use tonic::{Code, Status};
 use super::{Ending, Execution, StreamEnd};
 
 impl Execution {
-    /// A status before the first message.
-    pub(super) fn refused(&self, status: &Status) -> StreamEnd {
-        if is_transport(status) {
-            return StreamEnd::Broken;
-        }
+    /// A status before the first message, of a request that only attached (`attaching`) or
+    /// was to start the execution.
+    pub(super) fn refused(&self, status: &Status, attaching: bool) -> StreamEnd {
         match status.code() {
+            // Nobody but the worker itself can say that nothing was started.
+            _ if is_transport(status) => StreamEnd::Broken,
+            // Another supervisor has taken the worker over: what it holds it may still tell.
+            Code::FailedPrecondition if attaching => StreamEnd::Known(Ending::Lost),
             Code::ResourceExhausted | Code::Unavailable | Code::OutOfRange => {
                 self.member.rest(&self.engine);
                 StreamEnd::Known(Ending::NotStarted)
@@ -32,9 +34,7 @@ impl Execution {
             Code::FailedPrecondition | Code::NotFound | Code::Aborted => {
                 StreamEnd::Known(Ending::NotStarted)
             }
-            Code::InvalidArgument => {
-                failed(FailureKind::InvalidRequest, Delivery::NotSent, status)
-            }
+            Code::InvalidArgument => failed(FailureKind::InvalidRequest, Delivery::NotSent, status),
             _ => failed(FailureKind::Internal, Delivery::Sent, status),
         }
     }
@@ -44,8 +44,8 @@ impl Execution {
 pub(super) fn after_first(status: &Status) -> StreamEnd {
     match status.code() {
         _ if is_transport(status) => StreamEnd::Broken,
-        // A newer attach follows it.
-        Code::Aborted => StreamEnd::Known(Ending::Left),
+        // An older attach of ours arrived late and took its place: attach again.
+        Code::Aborted => StreamEnd::Broken,
         _ => failed(FailureKind::Internal, Delivery::Sent, status),
     }
 }

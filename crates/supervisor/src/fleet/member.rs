@@ -64,17 +64,13 @@ pub(crate) struct Description {
 }
 
 /// Requests that wait for their first message at once.
-const UNACKNOWLEDGED_STARTS: usize = 512;
+const UNACKNOWLEDGED_STARTS: usize = 64;
 /// How long a worker that refused work gets none.
 const REST_AFTER_REFUSAL: Duration = Duration::from_millis(250);
 
 impl Description {
     pub(crate) fn of_holder(holder: &Holder) -> Self {
-        Self {
-            name: holder.name.clone(),
-            address: holder.address.clone(),
-            ..Self::default()
-        }
+        Self { name: holder.name.clone(), address: holder.address.clone(), ..Self::default() }
     }
 }
 

@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use taskfleet_core::adoption::Held;
-use taskfleet_proto::v1::{self, SettleRequest, Settlement, worker_control_client::WorkerControlClient};
+use taskfleet_proto::v1::{
+    self, SettleRequest, Settlement, worker_control_client::WorkerControlClient,
+};
 use taskfleet_runtime::{patience::answer_within, transport::Link};
 use tokio::sync::mpsc;
 
@@ -52,8 +54,7 @@ pub(super) async fn send(
             std::future::pending::<()>().await;
         }
         linger(waiting, unsent).await;
-        let request =
-            SettleRequest { caller: Member::caller(engine), settlements: unsent.clone() };
+        let request = SettleRequest { caller: Member::caller(engine), settlements: unsent.clone() };
         match answer_within(ANSWER_WITHIN, client.settle(request)).await {
             Ok(Ok(_)) => unsent.clear(),
             Ok(Err(status)) => {

@@ -100,10 +100,9 @@ mod tests {
     #[test]
     fn cursors_lead_back_and_foreign_ones_are_refused() {
         let change = Change { state: 1, lease: Lease::new(9), returns: 2 };
-        for seen in [
-            Seen::default(),
-            Seen { lease: Lease::new(77), offset: 12, change: Some(change) },
-        ] {
+        for seen in
+            [Seen::default(), Seen { lease: Lease::new(77), offset: 12, change: Some(change) }]
+        {
             assert_eq!(Seen::from_cursor(&seen.to_cursor()), Ok(seen));
         }
         assert_eq!(read_outcome_cursor(&outcome_cursor(31)), Ok(Some(31)));

@@ -127,8 +127,7 @@ impl Fleet {
             .filter(|known| known.slots > 0 && !known.draining)
             .collect();
         let serves = |models: &[String]| {
-            models.is_empty()
-                || record.model.as_ref().is_none_or(|model| models.contains(model))
+            models.is_empty() || record.model.as_ref().is_none_or(|model| models.contains(model))
         };
         if ready.is_empty() {
             (v1::WaitReason::NoWorker, "no worker is ready".to_owned())

@@ -208,7 +208,10 @@ fn chunks(
     };
     let size_bytes = bytes.len() as u64;
     if offset > size_bytes {
-        return Err(FieldError::new("offset", format!("is beyond the result's {size_bytes} bytes")));
+        return Err(FieldError::new(
+            "offset",
+            format!("is beyond the result's {size_bytes} bytes"),
+        ));
     }
     let starts = (offset..size_bytes.max(offset + 1)).step_by(CHUNK);
     Ok(starts.map(move |start| {

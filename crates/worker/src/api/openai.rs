@@ -77,12 +77,7 @@ impl OpenAi {
             .build()
             .map_err(Error::HttpClient)?;
         let provider = Provider::new(settings)?;
-        Ok(Self {
-            http,
-            provider,
-            model: settings.model.as_str().into(),
-            clock,
-        })
+        Ok(Self { http, provider, model: settings.model.as_str().into(), clock })
     }
 
     /// The first 16 hexadecimal digits of a digest over base URL and key: workers that spend
@@ -129,10 +124,7 @@ async fn stream_content(
     exchange: &Exchange,
 ) -> Result<Answer, Failure> {
     // Events are kept raw here: the library writes what does not fit a type into the log.
-    let events = client
-        .chat()
-        .create_stream_byot::<_, Box<RawValue>>(body)
-        .await;
+    let events = client.chat().create_stream_byot::<_, Box<RawValue>>(body).await;
     let mut events = events.map_err(|_| exchange.why())?;
     let mut answer = StreamedAnswer::new(exchange);
     while let Some(Ok(event)) = events.next().await {

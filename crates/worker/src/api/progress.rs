@@ -25,14 +25,8 @@ struct Known {
 
 impl Default for Progress {
     fn default() -> Self {
-        let known = Known {
-            text: TextLog::default(),
-            call: Call::new(Delivery::NotSent),
-        };
-        Self {
-            known: Mutex::new(known),
-            grew: Notify::new(),
-        }
+        let known = Known { text: TextLog::default(), call: Call::new(Delivery::NotSent) };
+        Self { known: Mutex::new(known), grew: Notify::new() }
     }
 }
 
@@ -103,10 +97,7 @@ impl Progress {
     /// At most `max` bytes from `offset` on, and whether more is there.
     pub(crate) fn text_from(&self, offset: usize, max: usize) -> Option<(String, bool)> {
         let known = self.lock();
-        let piece = known
-            .text
-            .from(offset, max)
-            .filter(|piece| !piece.is_empty())?;
+        let piece = known.text.from(offset, max).filter(|piece| !piece.is_empty())?;
         Some((piece.to_owned(), offset + piece.len() < known.text.len()))
     }
 

@@ -66,9 +66,7 @@ impl Book {
 
     pub(super) fn find(&self, wanted: Held) -> Option<Arc<Execution>> {
         let found = self.leased.get(&wanted.task);
-        found
-            .filter(|execution| execution.identity().lease() == wanted.lease)
-            .cloned()
+        found.filter(|execution| execution.identity().lease() == wanted.lease).cloned()
     }
 
     pub(super) fn start_unleased(&mut self, task: String) -> Result<Arc<Execution>, Refused> {
@@ -80,8 +78,7 @@ impl Book {
         }
         self.last_unleased += 1;
         let execution = Arc::new(Execution::new(Identity::Unleased(self.last_unleased, task)));
-        self.unleased
-            .insert(self.last_unleased, Arc::clone(&execution));
+        self.unleased.insert(self.last_unleased, Arc::clone(&execution));
         Ok(execution)
     }
 
@@ -100,15 +97,9 @@ impl Book {
 
     pub(super) fn adopt(&mut self, caller: Caller, now: Instant) -> Result<Adopted, Refused> {
         let held = self.table.adopt(caller, now)?;
-        let ended = |held: &Held| {
-            self.find(*held)
-                .is_some_and(|execution| execution.has_ended())
-        };
+        let ended = |held: &Held| self.find(*held).is_some_and(|execution| execution.has_ended());
         let held = held.iter().map(|held| (*held, ended(held))).collect();
-        Ok(Adopted {
-            held,
-            foreign: self.table.foreign(),
-        })
+        Ok(Adopted { held, foreign: self.table.foreign() })
     }
 
     /// Frees what was held or ran under these leases, and says which it was.
@@ -137,10 +128,7 @@ impl Book {
         if dropped > 0 {
             let table = &self.table;
             self.leased.retain(|task, execution| {
-                table.holds(Held {
-                    task: *task,
-                    lease: execution.identity().lease(),
-                })
+                table.holds(Held { task: *task, lease: execution.identity().lease() })
             });
         }
         dropped
@@ -154,17 +142,11 @@ impl Book {
     /// The executions whose call goes on.
     pub(super) fn running(&self) -> Vec<Arc<Execution>> {
         let all = self.leased.values().chain(self.unleased.values());
-        all.filter(|execution| !execution.has_ended())
-            .cloned()
-            .collect()
+        all.filter(|execution| !execution.has_ended()).cloned().collect()
     }
 
     pub(super) fn load(&self) -> Load {
-        Load {
-            running: self.running_count(),
-            held: self.table.held(),
-            draining: self.draining,
-        }
+        Load { running: self.running_count(), held: self.table.held(), draining: self.draining }
     }
 
     fn running_count(&self) -> usize {

@@ -111,9 +111,6 @@ impl Execution {
             Ending::Aborted(Abort::Cancelled) => End::Cancelled,
             Ending::Aborted(Abort::Released) => End::Released,
         };
-        Some(Outcome {
-            end,
-            call: self.progress.call(),
-        })
+        Some(Outcome { end, call: self.progress.call() })
     }
 }

@@ -116,10 +116,8 @@ impl Reader {
         }
         // Looked at before the text: once it has ended no text comes any more.
         let ended = self.execution.has_ended();
-        if let Some((delta, more)) = self
-            .execution
-            .progress()
-            .text_from(self.offset, MAX_DELTA_BYTES)
+        if let Some((delta, more)) =
+            self.execution.progress().text_from(self.offset, MAX_DELTA_BYTES)
         {
             return Some(Ok(self.delta(delta, more)));
         }
@@ -138,10 +136,7 @@ impl Reader {
 
     fn last(&mut self) -> Result<TaskResponse, Status> {
         self.phase = Phase::Over;
-        let outcome = self
-            .execution
-            .outcome()
-            .ok_or_else(|| Status::internal("no outcome"))?;
+        let outcome = self.execution.outcome().ok_or_else(|| Status::internal("no outcome"))?;
         let whole_body = matches!(outcome.end, End::Completed(Payload::Body(_)));
         let lease = self.execution.identity().lease();
         let mut response = last_response(std::mem::take(&mut self.task), lease, outcome);
@@ -173,9 +168,7 @@ impl Reader {
     /// What comes in the next moments goes into one message.
     fn rest(&mut self) {
         let running = u32::try_from(self.executions.running()).unwrap_or(u32::MAX);
-        let rest = REST_PER_EXECUTION
-            .saturating_mul(running)
-            .clamp(SHORTEST_REST, LONGEST_REST);
+        let rest = REST_PER_EXECUTION.saturating_mul(running).clamp(SHORTEST_REST, LONGEST_REST);
         self.rest_until = Some(Instant::now() + rest);
     }
 

@@ -14,16 +14,9 @@ use crate::api::{Answer, ApiCall, failure};
 /// readers, in this order, so that whoever reads of the end finds the slot free.
 pub(super) async fn run(executions: Executions, execution: Arc<Execution>, job: Job) {
     let limit = job.limit;
-    let mut booking = Booking {
-        executions,
-        execution,
-        ending: unforeseen(),
-    };
+    let mut booking = Booking { executions, execution, ending: unforeseen() };
     let api = Arc::clone(&booking.executions.shared.api);
-    let call = api.call(
-        call(&booking.execution, job),
-        Arc::clone(booking.execution.progress()),
-    );
+    let call = api.call(call(&booking.execution, job), Arc::clone(booking.execution.progress()));
     // Whichever comes first, the call is dropped here, and with it its connection.
     booking.ending = tokio::select! {
         biased;
@@ -38,30 +31,16 @@ pub(super) async fn run(executions: Executions, execution: Arc<Execution>, job: 
 
 fn call(execution: &Execution, job: Job) -> ApiCall {
     let identity = execution.identity();
-    let Job {
-        work, key, trace, ..
-    } = job;
-    ApiCall {
-        task: identity.task(),
-        lease: identity.lease(),
-        work,
-        key,
-        trace,
-    }
+    let Job { work, key, trace, .. } = job;
+    ApiCall { task: identity.task(), lease: identity.lease(), work, key, trace }
 }
 
 fn out_of_time(limit: std::time::Duration) -> taskfleet_core::outcome::Failure {
-    failure(
-        FailureKind::Timeout,
-        format!("no whole answer within {} ms", limit.as_millis()),
-    )
+    failure(FailureKind::Timeout, format!("no whole answer within {} ms", limit.as_millis()))
 }
 
 fn unforeseen() -> Ending {
-    Ending::Failed(failure(
-        FailureKind::Internal,
-        "the call broke off inside the worker",
-    ))
+    Ending::Failed(failure(FailureKind::Internal, "the call broke off inside the worker"))
 }
 
 /// Books the end when it is dropped: also when the call panicked, for otherwise its slot would
@@ -81,8 +60,7 @@ impl Drop for Booking {
             Ending::Failed(_) | Ending::Aborted(_) => 0,
         };
         let identity = self.execution.identity();
-        self.executions
-            .change(|book, now| book.finish(identity, bytes, now));
+        self.executions.change(|book, now| book.finish(identity, bytes, now));
         self.execution.end(ending);
     }
 }

@@ -16,11 +16,7 @@ pub(super) struct Absence {
 
 impl Default for Absence {
     fn default() -> Self {
-        Self {
-            told: None,
-            was_member: false,
-            since: Instant::now(),
-        }
+        Self { told: None, was_member: false, since: Instant::now() }
     }
 }
 

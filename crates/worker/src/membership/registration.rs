@@ -38,11 +38,7 @@ pub(super) enum Lost {
 impl Lost {
     /// The supervisor is there and does not want this worker as it is: someone must act.
     pub(super) fn is_refusal(&self) -> bool {
-        let refusals = [
-            Code::InvalidArgument,
-            Code::Unauthenticated,
-            Code::FailedPrecondition,
-        ];
+        let refusals = [Code::InvalidArgument, Code::Unauthenticated, Code::FailedPrecondition];
         matches!(self, Self::Status(status) if refusals.contains(&status.code()))
     }
 }
@@ -67,13 +63,7 @@ impl Registration {
         let mut client = WorkerRegistryClient::new(link.channel());
         let (boot_id, slots) = (request.boot_id.clone(), request.slots);
         let reply = bounded(REGISTER_WITHIN, client.register(request)).await?;
-        Ok(Self {
-            link,
-            client,
-            reply,
-            boot_id,
-            slots,
-        })
+        Ok(Self { link, client, reply, boot_id, slots })
     }
 
     /// The epoch of the supervisor that answered.
@@ -83,13 +73,8 @@ impl Registration {
 
     /// The time between heartbeats.
     pub(super) fn interval(&self) -> Duration {
-        let named = self
-            .reply
-            .heartbeat_interval
-            .and_then(|wire| Duration::try_from(wire).ok());
-        named
-            .unwrap_or(DEFAULT_INTERVAL)
-            .clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL)
+        let named = self.reply.heartbeat_interval.and_then(|wire| Duration::try_from(wire).ok());
+        named.unwrap_or(DEFAULT_INTERVAL).clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL)
     }
 
     /// Says how busy the worker is.
@@ -102,9 +87,7 @@ impl Registration {
             draining: load.draining,
             held: load.held as u64,
         };
-        bounded(HEARTBEAT_WITHIN, self.client.heartbeat(request))
-            .await
-            .map(drop)
+        bounded(HEARTBEAT_WITHIN, self.client.heartbeat(request)).await.map(drop)
     }
 
     /// Waits until the connection is gone.

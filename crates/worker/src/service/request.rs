@@ -17,12 +17,7 @@ pub(super) enum Asked {
     /// A client that knows only the published part: run it.
     Unleased { task: String, job: Job },
     /// Run or attach to an execution; without a job only attach.
-    Leased {
-        caller: Caller,
-        wanted: Held,
-        from_offset: usize,
-        job: Option<Job>,
-    },
+    Leased { caller: Caller, wanted: Held, from_offset: usize, job: Option<Job> },
 }
 
 /// Reads a request to the process `boot_id`.
@@ -34,46 +29,26 @@ pub(super) fn read(mut request: TaskRequest, boot_id: BootId) -> Result<Asked, S
     known(&request.requires)?;
     if request.lease == 0 {
         let job = job(&mut request)?;
-        return Ok(Asked::Unleased {
-            task: request.task_id,
-            job,
-        });
+        return Ok(Asked::Unleased { task: request.task_id, job });
     }
     if parse_id::<BootId>("boot_id", &request.boot_id)? != boot_id {
-        return Err(Status::failed_precondition(
-            "another worker process is meant",
-        ));
+        return Err(Status::failed_precondition("another worker process is meant"));
     }
     let store = parse_id::<StoreId>("store_id", &request.store_id)?;
     let task = parse_id::<TaskId>("task_id", &request.task_id)?;
     Ok(Asked::Leased {
-        caller: Caller {
-            store,
-            epoch: Epoch::new(request.epoch),
-        },
-        wanted: Held {
-            task,
-            lease: Lease::new(request.lease),
-        },
+        caller: Caller { store, epoch: Epoch::new(request.epoch) },
+        wanted: Held { task, lease: Lease::new(request.lease) },
         from_offset: usize::try_from(request.from_offset).unwrap_or(usize::MAX),
-        job: if request.attach_only {
-            None
-        } else {
-            Some(job(&mut request)?)
-        },
+        job: if request.attach_only { None } else { Some(job(&mut request)?) },
     })
 }
 
 fn known(requires: &[String]) -> Result<(), Status> {
-    match requires
-        .iter()
-        .find(|name| !feature::ALL.contains(&name.as_str()))
-    {
+    match requires.iter().find(|name| !feature::ALL.contains(&name.as_str())) {
         Some(unknown) => {
             let unknown: String = unknown.chars().take(64).collect();
-            Err(Status::unimplemented(format!(
-                "this worker does not know the feature {unknown}"
-            )))
+            Err(Status::unimplemented(format!("this worker does not know the feature {unknown}")))
         }
         None => Ok(()),
     }
@@ -91,9 +66,6 @@ fn job(request: &mut TaskRequest) -> Result<Job, FieldError> {
         work: read_work(request)?,
         limit,
         key: (!key.is_empty()).then(|| SecretString::from(key)),
-        trace: (!traceparent.is_empty()).then_some(TraceContext {
-            traceparent,
-            tracestate,
-        }),
+        trace: (!traceparent.is_empty()).then_some(TraceContext { traceparent, tracestate }),
     })
 }

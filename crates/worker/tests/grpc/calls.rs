@@ -20,14 +20,8 @@ async fn a_prompt_is_answered_and_the_answer_says_what_it_cost() {
     assert_eq!(last.response.lease, 7);
     assert_eq!(last.response.result, last.deltas);
     let call = last.call().clone();
-    assert_eq!(
-        (call.delivery, call.http_status),
-        (Delivery::Answered, Some(200))
-    );
-    assert_eq!(
-        (call.finish_reason.as_str(), call.served_model.as_str()),
-        ("stop", "gpt-4o-mini")
-    );
+    assert_eq!((call.delivery, call.http_status), (Delivery::Answered, Some(200)));
+    assert_eq!((call.finish_reason.as_str(), call.served_model.as_str()), ("stop", "gpt-4o-mini"));
     assert!(call.provider_request_id.starts_with("req_"));
     assert_eq!(call.usage.unwrap().output_tokens, 24);
     let digest = openai_sim::digest("hello");
@@ -65,11 +59,7 @@ async fn an_odd_reason_to_stop_does_not_lose_the_answer() {
     let rig = Rig::start().await;
     let supervisor = rig.supervisor().await;
     for (number, reason) in [(1, "length"), (2, "abort")] {
-        let last = supervisor
-            .start(number, 1, &format!("[sim:{reason}]"))
-            .await
-            .last()
-            .await;
+        let last = supervisor.start(number, 1, &format!("[sim:{reason}]")).await.last().await;
         assert_eq!(last.call().finish_reason, reason);
         assert!(last.text().starts_with("digest:"));
     }
@@ -79,23 +69,13 @@ async fn an_odd_reason_to_stop_does_not_lose_the_answer() {
 async fn a_large_answer_comes_whole_and_one_that_is_too_large_fails_in_words() {
     let rig = Rig::start().await;
     let supervisor = rig.supervisor().await;
-    let large = supervisor
-        .start(1, 1, "[sim:ok,bytes=3000000]")
-        .await
-        .last()
-        .await;
+    let large = supervisor.start(1, 1, "[sim:ok,bytes=3000000]").await.last().await;
     assert_eq!(large.deltas, large.response.result);
     assert!(large.text().len() >= 3_000_000);
     let deltas = "[sim:ok,deltas=1000,bytes=16777216]";
     let too_large = supervisor.start(2, 1, deltas).await.last().await;
-    assert_eq!(
-        too_large.failure().kind,
-        taskfleet_core::failure::FailureKind::BadResponse
-    );
-    assert!(
-        too_large.failure().message.contains("larger than 16 MiB"),
-        "{too_large:?}"
-    );
+    assert_eq!(too_large.failure().kind, taskfleet_core::failure::FailureKind::BadResponse);
+    assert!(too_large.failure().message.contains("larger than 16 MiB"), "{too_large:?}");
 }
 
 #[tokio::test]
@@ -112,10 +92,7 @@ async fn a_connection_to_the_api_is_kept_for_the_next_call() {
 
 #[tokio::test]
 async fn hundreds_run_at_once_and_each_is_called_once() {
-    let many = Settings {
-        slots: 1_000,
-        ..settings()
-    };
+    let many = Settings { slots: 1_000, ..settings() };
     let rig = Rig::start_with(many).await;
     let supervisor = rig.supervisor().await;
     let mut running = JoinSet::new();
@@ -125,10 +102,7 @@ async fn hundreds_run_at_once_and_each_is_called_once() {
         running.spawn(async move {
             let last = supervisor.start(number, 1, &content).await.last().await;
             assert_eq!(last.deltas, last.response.result);
-            assert!(
-                last.text()
-                    .starts_with(&format!("digest:{}", openai_sim::digest(&content)))
-            );
+            assert!(last.text().starts_with(&format!("digest:{}", openai_sim::digest(&content))));
         });
     }
     running.join_all().await;

@@ -11,16 +11,9 @@ use crate::support::{Last, Rig, localhost, settings};
 
 async fn fault(rig: &Rig, marker: &str) -> Last {
     let supervisor = rig.supervisor().await;
-    let last = supervisor
-        .start(1, 1, &format!("secret prompt [sim:{marker}]"))
-        .await
-        .last()
-        .await;
+    let last = supervisor.start(1, 1, &format!("secret prompt [sim:{marker}]")).await.last().await;
     let message = &last.failure().message;
-    assert!(
-        !message.contains("secret") && !message.contains("sk-test"),
-        "{message}"
-    );
+    assert!(!message.contains("secret") && !message.contains("sk-test"), "{message}");
     last
 }
 
@@ -56,16 +49,9 @@ async fn every_fault_has_its_kind_its_delivery_and_its_status() {
     for (marker, kind, delivery, status) in table {
         let rig = Rig::start().await;
         let last = fault(&rig, marker).await;
-        assert_eq!(
-            last.kind_and_delivery(),
-            (kind, delivery),
-            "{marker}: {last:?}"
-        );
+        assert_eq!(last.kind_and_delivery(), (kind, delivery), "{marker}: {last:?}");
         assert_eq!(last.call().http_status, Some(status), "{marker}");
-        assert!(
-            last.call().provider_request_id.starts_with("req_"),
-            "{marker}"
-        );
+        assert!(last.call().provider_request_id.starts_with("req_"), "{marker}");
         assert_eq!(rig.calls().await["total"], 1, "{marker} was called again");
     }
 }
@@ -73,24 +59,12 @@ async fn every_fault_has_its_kind_its_delivery_and_its_status() {
 #[tokio::test]
 async fn the_wait_that_the_api_asks_for_is_passed_on() {
     let rig = Rig::start().await;
-    let waits = [
-        ("429:0.2", Some(200)),
-        ("429ms:250", Some(250)),
-        ("429:20", Some(20_000)),
-        ("429", None),
-    ];
+    let waits =
+        [("429:0.2", Some(200)), ("429ms:250", Some(250)), ("429:20", Some(20_000)), ("429", None)];
     for (number, (marker, millis)) in (1..).zip(waits) {
         let supervisor = rig.supervisor().await;
-        let last = supervisor
-            .start(number, 1, &format!("[sim:{marker}]"))
-            .await
-            .last()
-            .await;
-        assert_eq!(
-            last.failure().retry_after,
-            millis.map(Duration::from_millis),
-            "{marker}"
-        );
+        let last = supervisor.start(number, 1, &format!("[sim:{marker}]")).await.last().await;
+        assert_eq!(last.failure().retry_after, millis.map(Duration::from_millis), "{marker}");
     }
 }
 
@@ -98,10 +72,7 @@ async fn the_wait_that_the_api_asks_for_is_passed_on() {
 async fn the_providers_message_says_what_is_wrong_with_the_request() {
     let rig = Rig::start().await;
     let last = fault(&rig, "404").await;
-    assert!(
-        last.failure().message.contains("the model does not exist"),
-        "{last:?}"
-    );
+    assert!(last.failure().message.contains("the model does not exist"), "{last:?}");
     assert_eq!(last.response.error, last.failure().message);
 }
 
@@ -109,51 +80,27 @@ async fn the_providers_message_says_what_is_wrong_with_the_request() {
 async fn a_silent_api_is_left_when_the_time_is_over() {
     let rig = Rig::start().await;
     let supervisor = rig.supervisor().await;
-    let cases = [
-        (1, "hang", Delivery::Sent),
-        (2, "hangmid", Delivery::ResponseStarted),
-    ];
+    let cases = [(1, "hang", Delivery::Sent), (2, "hangmid", Delivery::ResponseStarted)];
     for (number, marker, delivery) in cases {
         let prompt = format!("[sim:{marker}]");
-        let request = TaskRequest {
-            remaining_ms: 150,
-            ..supervisor.request(number, 1, &prompt)
-        };
+        let request = TaskRequest { remaining_ms: 150, ..supervisor.request(number, 1, &prompt) };
         let last = supervisor.send(request).await.unwrap().last().await;
-        assert_eq!(
-            last.kind_and_delivery(),
-            (FailureKind::Timeout, delivery),
-            "{marker}"
-        );
+        assert_eq!(last.kind_and_delivery(), (FailureKind::Timeout, delivery), "{marker}");
     }
     rig.until_open(2, 0).await;
 }
 
 fn api(base_url: String) -> ApiSettings {
-    ApiSettings {
-        base_url,
-        key: Some("sk-test".into()),
-        ..ApiSettings::default()
-    }
+    ApiSettings { base_url, key: Some("sk-test".into()), ..ApiSettings::default() }
 }
 
 #[tokio::test]
 async fn what_finds_nobody_was_not_sent() {
     // Bound and dropped: nobody listens there now.
-    let closed = TcpListener::bind(localhost())
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    for base in [
-        format!("http://{closed}/v1"),
-        "http://nowhere.invalid/v1".into(),
-    ] {
-        let rig = Rig::start_with(taskfleet_worker::Settings {
-            api: api(base),
-            ..settings()
-        })
-        .await;
+    let closed = TcpListener::bind(localhost()).await.unwrap().local_addr().unwrap();
+    for base in [format!("http://{closed}/v1"), "http://nowhere.invalid/v1".into()] {
+        let rig =
+            Rig::start_with(taskfleet_worker::Settings { api: api(base), ..settings() }).await;
         let last = fault(&rig, "ok").await;
         let expected = (FailureKind::Connection, Delivery::NotSent);
         assert_eq!(last.kind_and_delivery(), expected, "{last:?}");
@@ -164,24 +111,14 @@ async fn what_finds_nobody_was_not_sent() {
 async fn a_server_that_takes_the_request_and_goes_may_have_been_paid() {
     let listener = TcpListener::bind(localhost()).await.unwrap();
     let base = format!("http://{}/v1", listener.local_addr().unwrap());
-    let rig = Rig::start_with(taskfleet_worker::Settings {
-        api: api(base),
-        ..settings()
-    })
-    .await;
+    let rig = Rig::start_with(taskfleet_worker::Settings { api: api(base), ..settings() }).await;
     let server = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut buffer = [0; 1];
-        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut buffer)
-            .await
-            .unwrap();
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut buffer).await.unwrap();
     };
     let (last, ()) = tokio::join!(fault(&rig, "ok"), server);
-    assert_eq!(
-        last.kind_and_delivery(),
-        (FailureKind::Connection, Delivery::Sent),
-        "{last:?}"
-    );
+    assert_eq!(last.kind_and_delivery(), (FailureKind::Connection, Delivery::Sent), "{last:?}");
 }
 
 #[tokio::test]

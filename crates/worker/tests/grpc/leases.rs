@@ -24,12 +24,7 @@ async fn a_lease_runs_once_however_often_it_is_asked_for() {
         });
     }
     asking.join_all().await;
-    let last = supervisor
-        .send(supervisor.attach(1, 1, 0))
-        .await
-        .unwrap()
-        .last()
-        .await;
+    let last = supervisor.send(supervisor.attach(1, 1, 0)).await.unwrap().last().await;
     assert!(last.text().starts_with("digest:"));
     assert_eq!(rig.calls().await["total"], 1);
 }
@@ -38,14 +33,8 @@ async fn a_lease_runs_once_however_often_it_is_asked_for() {
 async fn what_is_not_held_is_not_found_and_never_starts() {
     let rig = Rig::start().await;
     let supervisor = rig.supervisor().await;
-    assert_eq!(
-        code(supervisor.send(supervisor.attach(1, 5, 0)).await),
-        Code::NotFound
-    );
-    assert_eq!(
-        code(supervisor.send(supervisor.request(1, 5, "x")).await),
-        Code::Aborted
-    );
+    assert_eq!(code(supervisor.send(supervisor.attach(1, 5, 0)).await), Code::NotFound);
+    assert_eq!(code(supervisor.send(supervisor.request(1, 5, "x")).await), Code::Aborted);
     supervisor.start(1, 6, "x").await.last().await;
     assert_eq!(rig.calls().await["total"], 1);
 }
@@ -62,10 +51,7 @@ async fn a_cancel_closes_the_connection_to_the_api_and_tells_the_reader() {
     assert!(cancelled.elapsed() < std::time::Duration::from_secs(1));
     assert_eq!(rig.calls().await["closed_early"], 1);
     assert_eq!(stream.last().await.outcome.end, End::Cancelled);
-    assert_eq!(
-        code(supervisor.send(supervisor.request(1, 1, "x")).await),
-        Code::Aborted
-    );
+    assert_eq!(code(supervisor.send(supervisor.request(1, 1, "x")).await), Code::Aborted);
 }
 
 #[tokio::test]
@@ -73,10 +59,7 @@ async fn a_cancel_that_overtakes_its_task_leaves_a_tombstone() {
     let rig = Rig::start().await;
     let mut supervisor = rig.supervisor().await;
     assert!(!supervisor.cancel(1, 1).await.unwrap());
-    assert_eq!(
-        code(supervisor.send(supervisor.request(1, 1, "x")).await),
-        Code::Aborted
-    );
+    assert_eq!(code(supervisor.send(supervisor.request(1, 1, "x")).await), Code::Aborted);
     assert_eq!(rig.calls().await["total"], 0);
 }
 
@@ -97,10 +80,7 @@ async fn settling_frees_what_was_held_and_stale_ends_what_runs() {
     assert_eq!(supervisor.adopt().await.unwrap().held, []);
     assert_eq!(running.last().await.outcome.end, End::Cancelled);
     rig.until_open(2, 0).await;
-    assert_eq!(
-        code(supervisor.send(supervisor.attach(1, 1, 0)).await),
-        Code::NotFound
-    );
+    assert_eq!(code(supervisor.send(supervisor.attach(1, 1, 0)).await), Code::NotFound);
 }
 
 #[tokio::test]
@@ -112,10 +92,7 @@ async fn a_higher_lease_ends_the_lower_one_first() {
     let higher = supervisor.start(1, 2, "x").await;
     assert_eq!(lower.last().await.outcome.end, End::Cancelled);
     assert!(higher.last().await.text().starts_with("digest:"));
-    assert_eq!(
-        code(supervisor.send(supervisor.request(1, 1, "x")).await),
-        Code::Aborted
-    );
+    assert_eq!(code(supervisor.send(supervisor.request(1, 1, "x")).await), Code::Aborted);
     rig.until_open(2, 0).await;
 }
 
@@ -123,25 +100,16 @@ async fn a_higher_lease_ends_the_lower_one_first() {
 async fn only_who_serves_is_followed() {
     let rig = Rig::start().await;
     let nobody = Supervisor::new(&rig, store(1), 1).await;
-    assert_eq!(
-        code(nobody.send(nobody.request(1, 1, "x")).await),
-        Code::FailedPrecondition
-    );
+    assert_eq!(code(nobody.send(nobody.request(1, 1, "x")).await), Code::FailedPrecondition);
 
     let mut old = rig.supervisor().await;
     let stream = old.start(1, 1, "[sim:hang]").await;
     let mut new = Supervisor::new(&rig, store(1), 2).await;
     assert_eq!(new.adopt().await.unwrap().held.len(), 1);
-    assert_eq!(
-        code(old.send(old.request(2, 1, "x")).await),
-        Code::FailedPrecondition
-    );
+    assert_eq!(code(old.send(old.request(2, 1, "x")).await), Code::FailedPrecondition);
     assert_eq!(code(old.adopt().await), Code::FailedPrecondition);
     assert_eq!(code(old.cancel(1, 1).await), Code::FailedPrecondition);
-    assert_eq!(
-        code(old.settle(1, 1, Verdict::Stale).await),
-        Code::FailedPrecondition
-    );
+    assert_eq!(code(old.settle(1, 1, Verdict::Stale).await), Code::FailedPrecondition);
 
     let mut foreign = Supervisor::new(&rig, store(2), 9).await;
     let adopted = foreign.adopt().await.unwrap();
@@ -156,16 +124,10 @@ async fn another_process_or_an_unknown_feature_is_refused() {
     let rig = Rig::start().await;
     let supervisor = rig.supervisor().await;
     let boot_id = taskfleet_core::BootId::from_bytes([9; 16]).to_string();
-    let other = TaskRequest {
-        boot_id,
-        ..supervisor.request(1, 1, "x")
-    };
+    let other = TaskRequest { boot_id, ..supervisor.request(1, 1, "x") };
     assert_eq!(code(supervisor.send(other).await), Code::FailedPrecondition);
     let requires = vec!["leases".into(), "telepathy".into()];
-    let unknown = TaskRequest {
-        requires,
-        ..supervisor.request(1, 1, "x")
-    };
+    let unknown = TaskRequest { requires, ..supervisor.request(1, 1, "x") };
     let status = supervisor.send(unknown).await.err().unwrap();
     assert_eq!(status.code(), Code::Unimplemented);
     assert!(status.message().contains("telepathy"));
@@ -176,11 +138,7 @@ async fn another_process_or_an_unknown_feature_is_refused() {
 
 #[tokio::test]
 async fn no_more_run_than_there_are_slots_and_a_full_outbox_refuses() {
-    let bounded = taskfleet_worker::Settings {
-        slots: 2,
-        outbox_outcomes: 2,
-        ..settings()
-    };
+    let bounded = taskfleet_worker::Settings { slots: 2, outbox_outcomes: 2, ..settings() };
     let rig = Rig::start_with(bounded).await;
     let mut supervisor = rig.supervisor().await;
     let unleased = TaskRequest {
@@ -193,10 +151,7 @@ async fn no_more_run_than_there_are_slots_and_a_full_outbox_refuses() {
     rig.until_open(2, 2).await;
     let full = supervisor.send(supervisor.request(2, 1, "x")).await;
     assert_eq!(code(full), Code::ResourceExhausted);
-    assert_eq!(
-        code(supervisor.send(unleased).await),
-        Code::ResourceExhausted
-    );
+    assert_eq!(code(supervisor.send(unleased).await), Code::ResourceExhausted);
     let mut again = supervisor.start(1, 1, "[sim:hang]").await;
     again.started().await;
 
@@ -208,9 +163,6 @@ async fn no_more_run_than_there_are_slots_and_a_full_outbox_refuses() {
     let full = supervisor.send(supervisor.request(5, 1, "x")).await;
     assert_eq!(code(full), Code::ResourceExhausted);
     supervisor.settle(3, 1, Verdict::Settled).await.unwrap();
-    assert_eq!(
-        code(supervisor.send(supervisor.request(5, 1, "x")).await),
-        Code::Aborted
-    );
+    assert_eq!(code(supervisor.send(supervisor.request(5, 1, "x")).await), Code::Aborted);
     supervisor.start(5, 2, "x").await.last().await;
 }

@@ -27,24 +27,16 @@ async fn a_worker_says_who_it_is_and_how_busy_and_takes_leave() {
         (request.join_token.as_str(), request.models.as_slice()),
         ("letmein", &["m".into()][..])
     );
-    assert!(
-        request.name.ends_with(&rig.boot_id[..8]),
-        "{}",
-        request.name
-    );
+    assert!(request.name.ends_with(&rig.boot_id[..8]), "{}", request.name);
     assert!(request.account.len() == 16 && request.max_request_bytes > 16 << 20);
 
     let supervisor = rig.supervisor().await;
     let running = supervisor.start(1, 1, "[sim:hang]").await;
-    registry
-        .heartbeat(|beat| beat.slots_in_use == 1 && beat.registration_id == "r1")
-        .await;
+    registry.heartbeat(|beat| beat.slots_in_use == 1 && beat.registration_id == "r1").await;
     drop(running);
     let mut supervisor = supervisor;
     supervisor.cancel(1, 1).await.unwrap();
-    registry
-        .heartbeat(|beat| beat.slots_in_use == 0 && beat.held == 0)
-        .await;
+    registry.heartbeat(|beat| beat.slots_in_use == 0 && beat.held == 0).await;
     rig.ask_to_stop(Stop::Clean);
     loop {
         if let Heard::Deregister(request) = registry.next().await {
@@ -59,11 +51,7 @@ async fn a_worker_says_who_it_is_and_how_busy_and_takes_leave() {
 async fn draining_is_told_at_once_and_what_is_held_keeps_a_worker_from_leaving() {
     let mut registry = FakeSupervisor::start().await;
     let supervisor = registry.address.clone();
-    let mut rig = Rig::start_with(Settings {
-        supervisor,
-        ..settings()
-    })
-    .await;
+    let mut rig = Rig::start_with(Settings { supervisor, ..settings() }).await;
     registry.register().await;
     let supervisor = rig.supervisor().await;
     supervisor.start(1, 1, "x").await.last().await;
@@ -84,11 +72,7 @@ async fn an_unknown_or_refused_registration_is_made_again() {
     let mut registry = FakeSupervisor::start().await;
     *registry.refuse.lock().await = Some(Status::unauthenticated("the join token is wrong"));
     let supervisor = registry.address.clone();
-    let _rig = Rig::start_with(Settings {
-        supervisor,
-        ..settings()
-    })
-    .await;
+    let _rig = Rig::start_with(Settings { supervisor, ..settings() }).await;
     registry.register().await;
     registry.register().await;
     registry.heartbeat(|_| true).await;
@@ -103,21 +87,13 @@ async fn a_supervisor_that_comes_late_is_found() {
     let listener = TcpListener::bind(localhost()).await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let _rig = Rig::start_with(Settings {
-        supervisor: address.to_string(),
-        ..settings()
-    })
-    .await;
+    let _rig = Rig::start_with(Settings { supervisor: address.to_string(), ..settings() }).await;
     FakeSupervisor::start_at(address).await.register().await;
 }
 
 #[tokio::test]
 async fn a_worker_that_is_to_end_without_a_supervisor_does() {
     let exit_without_supervisor = Some(Duration::from_millis(200));
-    let rig = Rig::start_with(Settings {
-        exit_without_supervisor,
-        ..settings()
-    })
-    .await;
+    let rig = Rig::start_with(Settings { exit_without_supervisor, ..settings() }).await;
     rig.stopped().await.unwrap();
 }

@@ -12,16 +12,9 @@ use crate::support::{Last, Rig, Supervisor, localhost, settings};
 
 fn request(supervisor: &Supervisor, number: u8, endpoint: &str, body: &str) -> TaskRequest {
     let body = body.as_bytes().to_vec().into();
-    let request = Some(ApiRequest {
-        endpoint: endpoint.into(),
-        body,
-    });
+    let request = Some(ApiRequest { endpoint: endpoint.into(), body });
     let requires = vec!["requests".into()];
-    TaskRequest {
-        request,
-        requires,
-        ..supervisor.request(number, 1, "")
-    }
+    TaskRequest { request, requires, ..supervisor.request(number, 1, "") }
 }
 
 async fn ask(rig: &Rig, number: u8, endpoint: &str, body: &str) -> Last {
@@ -39,14 +32,8 @@ async fn a_request_is_answered_with_the_raw_body() {
     let rig = Rig::start().await;
     let last = ask(&rig, 1, "/v1/chat/completions", &chat("ok")).await;
     let call = last.call().clone();
-    assert_eq!(
-        (call.delivery, call.http_status),
-        (Delivery::Answered, Some(200))
-    );
-    assert_eq!(
-        (call.finish_reason.as_str(), call.served_model.as_str()),
-        ("stop", "m1")
-    );
+    assert_eq!((call.delivery, call.http_status), (Delivery::Answered, Some(200)));
+    assert_eq!((call.finish_reason.as_str(), call.served_model.as_str()), ("stop", "m1"));
     assert_eq!(call.usage.unwrap().output_tokens, 24);
     let body: Value = serde_json::from_slice(&last.body()).unwrap();
     assert_eq!(body["object"], "chat.completion");
@@ -66,23 +53,14 @@ async fn both_ways_every_byte_stays_as_it_was() {
         while !seen.ends_with(body.as_bytes()) {
             assert!(stream.read_buf(&mut seen).await.unwrap() > 0);
         }
-        let head = format!(
-            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
-            answer.len()
-        );
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", answer.len());
         stream.write_all((head + answer).as_bytes()).await.unwrap();
         String::from_utf8(seen).unwrap().to_lowercase()
     };
     let (last, seen) = tokio::join!(ask(&rig, 1, "/v1/chat/completions", body), server);
     assert_eq!(last.body(), answer.as_bytes());
-    assert!(
-        seen.starts_with("post /v1/chat/completions http/1.1\r\n"),
-        "{seen}"
-    );
-    assert!(
-        seen.contains(&format!("content-length: {}\r\n", body.len())),
-        "{seen}"
-    );
+    assert!(seen.starts_with("post /v1/chat/completions http/1.1\r\n"), "{seen}");
+    assert!(seen.contains(&format!("content-length: {}\r\n", body.len())), "{seen}");
     assert!(!seen.contains("authorization"), "{seen}");
 }
 
@@ -102,11 +80,7 @@ async fn faults_have_their_kinds_here_too() {
     ];
     for (number, (marker, kind, delivery)) in (1..).zip(table) {
         let last = ask(&rig, number, "/v1/chat/completions", &chat(marker)).await;
-        assert_eq!(
-            last.kind_and_delivery(),
-            (kind, delivery),
-            "{marker}: {last:?}"
-        );
+        assert_eq!(last.kind_and_delivery(), (kind, delivery), "{marker}: {last:?}");
     }
 }
 

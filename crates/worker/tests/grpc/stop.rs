@@ -14,21 +14,14 @@ use crate::support::{Rig, code, settings};
 
 async fn health(rig: &Rig, service: &str) -> ServingStatus {
     let mut client = HealthClient::new(rig.link().await.channel());
-    let request = HealthCheckRequest {
-        service: service.into(),
-    };
+    let request = HealthCheckRequest { service: service.into() };
     client.check(request).await.unwrap().into_inner().status()
 }
 
 #[tokio::test]
 async fn a_worker_is_ready_once_it_listens() {
     let rig = Rig::start().await;
-    for name in [
-        "",
-        "worker.WorkerService",
-        "taskfleet.v1.WorkerControl",
-        "live",
-    ] {
+    for name in ["", "worker.WorkerService", "taskfleet.v1.WorkerControl", "live"] {
         assert_eq!(health(&rig, name).await, ServingStatus::Serving, "{name}");
     }
 }
@@ -44,10 +37,7 @@ async fn what_runs_may_end_within_the_grace_and_nothing_new_starts() {
     assert_eq!(health(&rig, "live").await, ServingStatus::Serving);
     let refused = supervisor.send(supervisor.request(2, 1, "x")).await;
     assert_eq!(code(refused), Code::Unavailable);
-    let unleased = TaskRequest {
-        content: "x".into(),
-        ..TaskRequest::default()
-    };
+    let unleased = TaskRequest { content: "x".into(), ..TaskRequest::default() };
     assert_eq!(code(supervisor.send(unleased).await), Code::Unavailable);
     assert!(stream.last().await.text().starts_with("digest:"));
     supervisor.settle(1, 1, Verdict::Settled).await.unwrap();
@@ -57,39 +47,23 @@ async fn what_runs_may_end_within_the_grace_and_nothing_new_starts() {
 #[tokio::test]
 async fn what_does_not_end_in_time_is_handed_back_with_what_is_known_of_it() {
     let grace = Duration::from_millis(50);
-    let mut rig = Rig::start_with(Settings {
-        shutdown_grace: grace,
-        ..settings()
-    })
-    .await;
+    let mut rig = Rig::start_with(Settings { shutdown_grace: grace, ..settings() }).await;
     let mut supervisor = rig.supervisor().await;
     let silent = supervisor.start(1, 1, "[sim:hang]").await;
     let mut begun = supervisor.start(2, 1, "[sim:hangmid]").await;
-    let unleased = TaskRequest {
-        content: "[sim:hang]".into(),
-        ..TaskRequest::default()
-    };
+    let unleased = TaskRequest { content: "[sim:hang]".into(), ..TaskRequest::default() };
     let unleased = supervisor.send(unleased).await.unwrap();
     begun.delta().await;
     rig.until_open(3, 3).await;
     rig.ask_to_stop(Stop::Clean);
-    let expected = [
-        (silent, Delivery::Sent),
-        (begun, Delivery::ResponseStarted),
-        (unleased, Delivery::Sent),
-    ];
+    let expected =
+        [(silent, Delivery::Sent), (begun, Delivery::ResponseStarted), (unleased, Delivery::Sent)];
     for (stream, delivery) in expected {
         let last = stream.last().await;
-        assert_eq!(
-            (&last.outcome.end, last.call().delivery),
-            (&End::Released, delivery)
-        );
+        assert_eq!((&last.outcome.end, last.call().delivery), (&End::Released, delivery));
     }
     for number in [1, 2] {
-        supervisor
-            .settle(number, 1, Verdict::Settled)
-            .await
-            .unwrap();
+        supervisor.settle(number, 1, Verdict::Settled).await.unwrap();
     }
     rig.until_open(3, 0).await;
     rig.stopped().await.unwrap();

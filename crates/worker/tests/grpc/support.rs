@@ -44,11 +44,7 @@ pub(crate) fn localhost() -> SocketAddr {
 
 /// Settings of a worker whose supervisor is nowhere.
 pub(crate) fn settings() -> Settings {
-    Settings {
-        grpc_listen: localhost(),
-        supervisor: "127.0.0.1:1".into(),
-        ..Settings::default()
-    }
+    Settings { grpc_listen: localhost(), supervisor: "127.0.0.1:1".into(), ..Settings::default() }
 }
 
 impl Rig {
@@ -57,10 +53,7 @@ impl Rig {
     }
 
     pub(crate) async fn start_with(mut settings: Settings) -> Self {
-        let sim = openai_sim::Settings {
-            listen: localhost(),
-            ..openai_sim::Settings::default()
-        };
+        let sim = openai_sim::Settings { listen: localhost(), ..openai_sim::Settings::default() };
         let sim = Sim::bind(sim).await.unwrap();
         let api = sim.local_addr();
         let mut sims = JoinSet::new();
@@ -97,9 +90,7 @@ impl Rig {
 
     pub(crate) async fn link(&self) -> Link {
         let connector: SharedConnector = std::sync::Arc::new(TcpConnector);
-        Link::connect(&connector, &self.address.to_string(), BOUND)
-            .await
-            .unwrap()
+        Link::connect(&connector, &self.address.to_string(), BOUND).await.unwrap()
     }
 
     /// A supervisor that has adopted the worker.
@@ -112,14 +103,7 @@ impl Rig {
     /// What the API counted; `path` is empty or `/task.lease`.
     pub(crate) async fn calls(&self) -> Value {
         let url = format!("http://{}/sim/calls", self.sim);
-        self.http
-            .get(url)
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap()
+        self.http.get(url).send().await.unwrap().json().await.unwrap()
     }
 
     /// Asks for the counts until they are as wanted.
@@ -138,15 +122,12 @@ impl Rig {
 
     /// Waits until so many calls have come and so many of them are open.
     pub(crate) async fn until_open(&self, total: u64, open: u64) {
-        self.until_calls(|calls| calls["total"] == total && calls["open"] == open)
-            .await;
+        self.until_calls(|calls| calls["total"] == total && calls["open"] == open).await;
     }
 }
 
 pub(crate) async fn bounded<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(BOUND, future)
-        .await
-        .expect("this takes too long")
+    tokio::time::timeout(BOUND, future).await.expect("this takes too long")
 }
 
 pub(crate) fn store(number: u8) -> StoreId {

@@ -58,10 +58,7 @@ impl Supervisor {
     /// store that knows what is live.
     pub(super) fn lose(&mut self, boot: BootId, out: &mut Outside<'_>) {
         let running = out.store.running();
-        let at_boot = running
-            .iter()
-            .filter(|task| is_at(task, boot))
-            .map(execution);
+        let at_boot = running.iter().filter(|task| is_at(task, boot)).map(execution);
         let mut lost: Vec<Held> = at_boot.collect();
         let given = self.debt(boot).given.iter();
         lost.extend(given.map(|(task, lease)| held(*task, *lease)));
@@ -78,10 +75,7 @@ impl Supervisor {
         held: &[Held],
         out: &mut Outside<'_>,
     ) {
-        let Some(link) = self
-            .links
-            .get_mut(&route.worker)
-            .filter(|link| link.route == route)
+        let Some(link) = self.links.get_mut(&route.worker).filter(|link| link.route == route)
         else {
             return; // The answer of a connection that is given up.
         };
@@ -116,10 +110,7 @@ impl Supervisor {
     fn left_by_predecessors(&self, boot: BootId, out: &Outside<'_>) -> Vec<Held> {
         let running = out.store.running();
         let at_boot = running.iter().filter(|task| is_at(task, boot));
-        at_boot
-            .map(execution)
-            .filter(|of| of.lease.epoch() < self.caller.epoch)
-            .collect()
+        at_boot.map(execution).filter(|of| of.lease.epoch() < self.caller.epoch).collect()
     }
 
     /// What we gave to this worker and it does not hold. What the store would still take
@@ -153,36 +144,22 @@ impl Supervisor {
             return; // Asked for again when the worker is adopted.
         }
         let holder = holder(route.worker, boot);
-        match self.record(
-            of,
-            &Event::Adopt {
-                lease: of.lease,
-                holder,
-            },
-            out,
-        ) {
+        match self.record(of, &Event::Adopt { lease: of.lease, holder }, out) {
             Ok(()) => self.process(of, route.worker, boot, true, out.net),
             Err(_) => self.over(of),
         }
     }
 
     pub(super) fn is_current(&self, route: Route) -> bool {
-        self.links
-            .get(&route.worker)
-            .is_some_and(|link| link.route == route)
+        self.links.get(&route.worker).is_some_and(|link| link.route == route)
     }
 }
 
 fn is_at(task: &TaskRecord, boot: BootId) -> bool {
-    task.holder
-        .as_ref()
-        .is_some_and(|holder| holder.boot_id == boot)
+    task.holder.as_ref().is_some_and(|holder| holder.boot_id == boot)
 }
 
 fn boots_at(running: &[TaskRecord], address: &str) -> BTreeSet<BootId> {
     let holders = running.iter().filter_map(|task| task.holder.as_ref());
-    holders
-        .filter(|holder| holder.address == address)
-        .map(|holder| holder.boot_id)
-        .collect()
+    holders.filter(|holder| holder.address == address).map(|holder| holder.boot_id).collect()
 }

@@ -20,11 +20,7 @@ impl Lock {
     pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
         let mut name = path.as_os_str().to_owned();
         name.push(".lock");
-        let open = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(name);
+        let open = File::options().create(true).truncate(false).write(true).open(name);
         let file = open.map_err(|error| failed("open its lock file", &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
@@ -47,9 +43,7 @@ pub(super) fn make_directory(path: &Path) -> Result<PathBuf, StoreError> {
 /// A new file is on disk only when its name is: syncs the directories from the file's own
 /// up to the one that was there before.
 pub(super) fn sync_directories(path: &Path, known: &Path) -> Result<(), StoreError> {
-    let directories = directory(path)
-        .ancestors()
-        .take_while(|ancestor| *ancestor != known);
+    let directories = directory(path).ancestors().take_while(|ancestor| *ancestor != known);
     for directory in directories.chain([known]) {
         sync(directory).map_err(|error| failed("sync its directory", &error))?;
     }

@@ -22,8 +22,7 @@ pub(super) fn insert(to: &Connection, task: &NewTask, record: &TaskRecord) -> Re
     insert_hot(to, seq, &task.spec, record)?;
     if let Some(key) = &task.spec.idempotency_key {
         let sql = "INSERT INTO idempotency (key, task_id, digest) VALUES (?1, ?2, ?3)";
-        to.prepare_cached(sql)?
-            .execute(params![key, task.id.as_bytes(), task.digest])?;
+        to.prepare_cached(sql)?.execute(params![key, task.id.as_bytes(), task.digest])?;
     }
     insert_labels(to, task)
 }
@@ -53,15 +52,13 @@ fn json(value: &impl serde::Serialize, empty: bool) -> Result<Option<String>> {
         return Ok(None);
     }
     let json = serde_json::to_string(value);
-    json.map(Some)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+    json.map(Some).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
 fn insert_labels(to: &Connection, task: &NewTask) -> Result<()> {
     let sql = "INSERT INTO labels (key, value, task_id) VALUES (?1, ?2, ?3)";
     for (key, value) in &task.spec.labels {
-        to.prepare_cached(sql)?
-            .execute(params![key, value, task.id.as_bytes()])?;
+        to.prepare_cached(sql)?.execute(params![key, value, task.id.as_bytes()])?;
     }
     Ok(())
 }
@@ -103,10 +100,7 @@ pub(super) fn update(to: &Connection, record: &TaskRecord, outcome: Option<u64>)
     }
     let sql = match outcome {
         None => concat!(changeable!(), " WHERE id = ?14"),
-        Some(_) => concat!(
-            changeable!(),
-            ", finished_at = ?14, outcome = ?15 WHERE id = ?16"
-        ),
+        Some(_) => concat!(changeable!(), ", finished_at = ?14, outcome = ?15 WHERE id = ?16"),
     };
     let mut bind = Binder::new(to.prepare_cached(sql)?);
     bind.changeable(record)?;
@@ -126,10 +120,7 @@ struct Binder<'a> {
 
 impl<'a> Binder<'a> {
     const fn new(statement: CachedStatement<'a>) -> Self {
-        Self {
-            statement,
-            bound: 0,
-        }
+        Self { statement, bound: 0 }
     }
 
     fn next(&mut self, value: impl ToSql) -> Result<()> {

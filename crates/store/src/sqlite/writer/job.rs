@@ -22,17 +22,11 @@ impl Weight {
     pub(in crate::sqlite) fn of_tasks(tasks: &[NewTask]) -> Self {
         let bytes = |task: &NewTask| task.spec.work.size_bytes();
         let bytes = tasks.iter().map(bytes).sum::<u64>();
-        Self {
-            items: tasks.len(),
-            bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
-        }
+        Self { items: tasks.len(), bytes: usize::try_from(bytes).unwrap_or(usize::MAX) }
     }
 
     pub(in crate::sqlite) fn of_changes(changes: &[Change]) -> Self {
-        Self {
-            items: changes.len(),
-            bytes: changes.iter().map(payload_bytes).sum(),
-        }
+        Self { items: changes.len(), bytes: changes.iter().map(payload_bytes).sum() }
     }
 }
 
@@ -71,12 +65,7 @@ impl<T, F> Write<T, F> {
         write: F,
         reply: oneshot::Sender<Result<T, StoreError>>,
     ) -> Self {
-        Self {
-            weight,
-            write: Some(write),
-            written: None,
-            reply,
-        }
+        Self { weight, write: Some(write), written: None, reply }
     }
 }
 

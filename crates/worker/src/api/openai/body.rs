@@ -32,14 +32,8 @@ impl ContentBody {
     pub(super) fn new(content: Content, default_model: &str) -> Result<Self, Failure> {
         let mut parameters = parameters(content.parameters_json.as_deref())?;
         ask_for_usage(&mut parameters);
-        let system = content.instructions.map(|content| Message {
-            role: "system",
-            content,
-        });
-        let user = Message {
-            role: "user",
-            content: content.text,
-        };
+        let system = content.instructions.map(|content| Message { role: "system", content });
+        let user = Message { role: "user", content: content.text };
         Ok(Self {
             model: content.model.unwrap_or_else(|| default_model.to_owned()),
             messages: system.into_iter().chain([user]).collect(),
@@ -63,9 +57,7 @@ fn parameters(text: Option<&str>) -> Result<Map<String, Value>, Failure> {
 
 /// Without it a stream does not say what it cost.
 fn ask_for_usage(parameters: &mut Map<String, Value>) {
-    let options = parameters
-        .entry("stream_options")
-        .or_insert_with(|| json!({}));
+    let options = parameters.entry("stream_options").or_insert_with(|| json!({}));
     match options {
         Value::Object(options) => {
             options.insert("include_usage".into(), Value::Bool(true));
@@ -85,9 +77,7 @@ pub(super) fn raw(body: String) -> Result<Box<RawValue>, Failure> {
         .map_err(|_| invalid("request.body: is not a JSON object"))?;
     match fields.get("stream") {
         None | Some(Value::Bool(false)) => Ok(body),
-        Some(_) => Err(invalid(
-            "request.body: asks for a stream; leave `stream` out",
-        )),
+        Some(_) => Err(invalid("request.body: asks for a stream; leave `stream` out")),
     }
 }
 
@@ -106,19 +96,12 @@ mod tests {
 
     fn with_parameters(parameters: &str) -> Content {
         let parameters_json = Some(parameters.to_owned());
-        Content {
-            text: "hi".into(),
-            parameters_json,
-            ..Content::default()
-        }
+        Content { text: "hi".into(), parameters_json, ..Content::default() }
     }
 
     #[test]
     fn a_prompt_becomes_a_streamed_chat_that_tells_its_usage() {
-        let content = Content {
-            text: "hi".into(),
-            ..Content::default()
-        };
+        let content = Content { text: "hi".into(), ..Content::default() };
         let expected = json!({
             "model": "default",
             "messages": [{"role": "user", "content": "hi"}],
@@ -136,31 +119,16 @@ mod tests {
             ..with_parameters(r#"{"temperature": 0, "stream_options": {"x": 1}}"#)
         };
         let body = body(content);
-        assert_eq!(
-            body["messages"][0],
-            json!({"role": "system", "content": "be kind"})
-        );
-        assert_eq!(
-            (&body["model"], &body["temperature"]),
-            (&json!("m"), &json!(0))
-        );
-        assert_eq!(
-            body["stream_options"],
-            json!({"x": 1, "include_usage": true})
-        );
+        assert_eq!(body["messages"][0], json!({"role": "system", "content": "be kind"}));
+        assert_eq!((&body["model"], &body["temperature"]), (&json!("m"), &json!(0)));
+        assert_eq!(body["stream_options"], json!({"x": 1, "include_usage": true}));
     }
 
     #[test]
     fn parameters_cannot_replace_what_the_task_says() {
-        for parameters in [
-            r#"{"messages": []}"#,
-            r#"{"stream": false}"#,
-            r#"{"model": "x"}"#,
-            "[]",
-        ] {
-            let refused = ContentBody::new(with_parameters(parameters), "m")
-                .err()
-                .unwrap();
+        for parameters in [r#"{"messages": []}"#, r#"{"stream": false}"#, r#"{"model": "x"}"#, "[]"]
+        {
+            let refused = ContentBody::new(with_parameters(parameters), "m").err().unwrap();
             assert_eq!(refused.kind, FailureKind::InvalidRequest, "{parameters}");
         }
     }

@@ -48,18 +48,11 @@ impl Provider {
             let problem = "must be a URL such as https://api.openai.com/v1";
             return Err(Error::setting("OPENAI_BASE_URL", problem));
         }
-        if settings
-            .key
-            .as_ref()
-            .is_some_and(|key| bearer(key).is_err())
-        {
+        if settings.key.as_ref().is_some_and(|key| bearer(key).is_err()) {
             let problem = "has a character that no HTTP header can carry";
             return Err(Error::setting("OPENAI_API_KEY", problem));
         }
-        Ok(Self {
-            base: base.into(),
-            key: settings.key.clone(),
-        })
+        Ok(Self { base: base.into(), key: settings.key.clone() })
     }
 
     pub(super) fn key(&self) -> Option<SecretString> {
@@ -84,11 +77,7 @@ impl Provider {
             put(&mut headers, TRACESTATE, &trace.tracestate);
         }
         let key = key.unwrap_or_default();
-        Ok(CallConfig {
-            base: Arc::clone(&self.base),
-            headers,
-            key,
-        })
+        Ok(CallConfig { base: Arc::clone(&self.base), headers, key })
     }
 }
 
@@ -117,13 +106,10 @@ pub(super) fn account(settings: &ApiSettings) -> String {
     let mut hash = Sha256::new();
     hash.update(settings.base_url.trim_end_matches('/'));
     hash.update(settings.key.as_ref().map_or("", |key| key.expose_secret()));
-    hash.finalize()
-        .iter()
-        .take(8)
-        .fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    hash.finalize().iter().take(8).fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// What the client library asks for. Its own configuration reads the environment on each call
@@ -163,11 +149,7 @@ mod tests {
 
     fn settings(base_url: &str, key: &str) -> ApiSettings {
         let key = Some(SecretString::from(key));
-        ApiSettings {
-            base_url: base_url.into(),
-            key,
-            ..ApiSettings::default()
-        }
+        ApiSettings { base_url: base_url.into(), key, ..ApiSettings::default() }
     }
 
     #[test]
@@ -182,10 +164,7 @@ mod tests {
     #[test]
     fn addresses_and_keys_that_cannot_work_are_refused_at_the_start() {
         for base in ["", "api.openai.com", "ftp://a/v1", "http://"] {
-            assert!(
-                Provider::new(&settings(base, "k")).is_err(),
-                "{base} was taken"
-            );
+            assert!(Provider::new(&settings(base, "k")).is_err(), "{base} was taken");
         }
         let error = Provider::new(&settings("http://a/v1", "sk-1\n2")).unwrap_err();
         assert!(!error.to_string().contains("sk-1"), "{error}");

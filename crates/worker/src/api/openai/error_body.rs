@@ -20,10 +20,9 @@ impl ProviderError {
     pub(super) fn find(json: &Value) -> Option<Self> {
         match json.get("error") {
             Some(Value::Object(_)) => json.get("error").map(Self::of),
-            Some(Value::String(message)) => Some(Self {
-                message: message.clone(),
-                ..Self::default()
-            }),
+            Some(Value::String(message)) => {
+                Some(Self { message: message.clone(), ..Self::default() })
+            }
             _ if json.get("object").and_then(Value::as_str) == Some("error") => {
                 Some(Self::of(json))
             }
@@ -37,11 +36,7 @@ impl ProviderError {
             Some(Value::Number(number)) => number.to_string(),
             _ => String::new(),
         };
-        Self {
-            code: text("code"),
-            error_type: text("type"),
-            message: text("message"),
-        }
+        Self { code: text("code"), error_type: text("type"), message: text("message") }
     }
 
     /// A short name of the error, for words; a provider may put anything there.
@@ -50,9 +45,7 @@ impl ProviderError {
             let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
             (1..=64).contains(&text.len()) && text.chars().all(allowed)
         };
-        [self.code.as_str(), self.error_type.as_str()]
-            .into_iter()
-            .find(is_name)
+        [self.code.as_str(), self.error_type.as_str()].into_iter().find(is_name)
     }
 }
 
@@ -91,22 +84,14 @@ pub(super) fn inside(error: &ProviderError, exchange: &Exchange) -> Failure {
         _ => say(error, exchange.key()),
     };
     let message = format!("the model API reported an error inside its answer: {said}");
-    Failure {
-        kind,
-        message,
-        retry_after: None,
-    }
+    Failure { kind, message, retry_after: None }
 }
 
 /// The provider's own message, where the request or the account is to blame and whoever sent
 /// it needs to know what is wrong.
 fn say(error: &ProviderError, key: Option<&str>) -> String {
     let message = words::clean(&error.message, key);
-    if message.is_empty() {
-        error.name().unwrap_or("no reason given").to_owned()
-    } else {
-        message
-    }
+    if message.is_empty() { error.name().unwrap_or("no reason given").to_owned() } else { message }
 }
 
 #[cfg(test)]
@@ -117,11 +102,7 @@ mod tests {
 
     fn error(code: &str, error_type: &str, message: &str) -> ProviderError {
         let [code, error_type, message] = [code, error_type, message].map(str::to_owned);
-        ProviderError {
-            code,
-            error_type,
-            message,
-        }
+        ProviderError { code, error_type, message }
     }
 
     #[test]
@@ -132,14 +113,8 @@ mod tests {
         assert_eq!(ProviderError::find(&vllm), Some(error("400", "t", "m")));
         let sparse = json!({"error": {"message": "m", "code": null}});
         assert_eq!(ProviderError::find(&sparse), Some(error("", "", "m")));
-        assert_eq!(
-            ProviderError::find(&json!({"error": "m"})),
-            Some(error("", "", "m"))
-        );
-        assert_eq!(
-            ProviderError::find(&json!({"error": null, "choices": []})),
-            None
-        );
+        assert_eq!(ProviderError::find(&json!({"error": "m"})), Some(error("", "", "m")));
+        assert_eq!(ProviderError::find(&json!({"error": null, "choices": []})), None);
         assert_eq!(ProviderError::find(&json!({"detail": "m"})), None);
     }
 

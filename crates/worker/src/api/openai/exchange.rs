@@ -45,13 +45,7 @@ impl Exchange {
         key: Option<SecretString>,
         clock: Clock,
     ) -> Self {
-        Self {
-            shape,
-            progress,
-            clock,
-            key,
-            seen: Mutex::default(),
-        }
+        Self { shape, progress, clock, key, seen: Mutex::default() }
     }
 
     /// The key that the call spends, to keep it out of words.

@@ -58,10 +58,7 @@ impl SendOnce {
     }
 
     fn watched(&self, mut request: Request) -> Request {
-        let body = request
-            .body()
-            .and_then(Body::as_bytes)
-            .map(Bytes::copy_from_slice);
+        let body = request.body().and_then(Body::as_bytes).map(Bytes::copy_from_slice);
         if let Some(body) = body {
             let upload = Upload::new(body, Arc::clone(&self.exchange.progress));
             *request.body_mut() = Some(Body::wrap(upload));
@@ -98,10 +95,7 @@ impl SendOnce {
         let body = read(response, MAX_RESULT_BYTES).await?;
         self.exchange.progress.reached(Delivery::Answered);
         if serde_json::from_slice::<IgnoredAny>(&body).is_err() {
-            let words = format!(
-                "the answer is no JSON: {} bytes of {content_type}",
-                body.len()
-            );
+            let words = format!("the answer is no JSON: {} bytes of {content_type}", body.len());
             return Err(failure(FailureKind::BadResponse, words));
         }
         self.exchange.keep_body(body.clone());
@@ -141,15 +135,8 @@ fn unreachable(error: &reqwest::Error) -> Failure {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    let what = if error.is_connect() {
-        "could not connect to"
-    } else {
-        "lost the connection to"
-    };
-    failure(
-        FailureKind::Connection,
-        format!("{what} the model API: {cause}"),
-    )
+    let what = if error.is_connect() { "could not connect to" } else { "lost the connection to" };
+    failure(FailureKind::Connection, format!("{what} the model API: {cause}"))
 }
 
 /// The connection broke inside the answer.
@@ -165,12 +152,8 @@ pub(super) fn too_large() -> Failure {
 
 /// What the answer says it is: its type only, for words.
 pub(super) fn content_type(headers: &HeaderMap) -> String {
-    let value = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = value
-        .and_then(|value| value.split(';').next())
-        .unwrap_or("unknown type");
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.and_then(|value| value.split(';').next()).unwrap_or("unknown type");
     essence.chars().take(64).collect()
 }
 

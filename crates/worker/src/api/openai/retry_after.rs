@@ -22,10 +22,7 @@ fn number(value: &str, per_second: f64) -> Option<Duration> {
 }
 
 fn until(date: &str, now_millis: u64) -> Option<Duration> {
-    let date = httpdate::parse_http_date(date)
-        .ok()?
-        .duration_since(UNIX_EPOCH)
-        .ok()?;
+    let date = httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(date.saturating_sub(Duration::from_millis(now_millis)))
 }
 
@@ -42,19 +39,10 @@ mod tests {
 
     #[test]
     fn every_form_is_understood_and_milliseconds_win() {
-        assert_eq!(
-            wait(&[("retry-after", "20")]),
-            Some(Duration::from_secs(20))
-        );
-        assert_eq!(
-            wait(&[("retry-after", "0.2")]),
-            Some(Duration::from_millis(200))
-        );
+        assert_eq!(wait(&[("retry-after", "20")]), Some(Duration::from_secs(20)));
+        assert_eq!(wait(&[("retry-after", "0.2")]), Some(Duration::from_millis(200)));
         let date = "Sun, 06 Nov 1994 08:50:37 GMT";
-        assert_eq!(
-            wait(&[("retry-after", date)]),
-            Some(Duration::from_secs(60))
-        );
+        assert_eq!(wait(&[("retry-after", date)]), Some(Duration::from_secs(60)));
         let both = [("retry-after", "20"), ("retry-after-ms", "250")];
         assert_eq!(wait(&both), Some(Duration::from_millis(250)));
         let broken = [("retry-after", "3"), ("retry-after-ms", "soon")];

@@ -50,11 +50,7 @@ pub(super) struct StreamedAnswer<'a> {
 
 impl<'a> StreamedAnswer<'a> {
     pub(super) fn new(exchange: &'a Exchange) -> Self {
-        Self {
-            exchange,
-            finish_reason: None,
-            model_known: false,
-        }
+        Self { exchange, finish_reason: None, model_known: false }
     }
 
     /// One event.
@@ -70,10 +66,7 @@ impl<'a> StreamedAnswer<'a> {
         }
         self.note(event.model, event.usage);
         let choices = event.choices.unwrap_or_default();
-        choices
-            .into_iter()
-            .filter(|choice| choice.index == 0)
-            .try_for_each(|c| self.choice(c))
+        choices.into_iter().filter(|choice| choice.index == 0).try_for_each(|c| self.choice(c))
     }
 
     fn note(&mut self, model: Option<String>, usage: Option<&RawValue>) {
@@ -87,10 +80,7 @@ impl<'a> StreamedAnswer<'a> {
     }
 
     fn choice(&mut self, choice: Choice) -> Result<(), Failure> {
-        let text = choice
-            .delta
-            .and_then(|delta| delta.content)
-            .unwrap_or_default();
+        let text = choice.delta.and_then(|delta| delta.content).unwrap_or_default();
         if !text.is_empty() && self.exchange.progress.push(&text) > MAX_RESULT_BYTES {
             return Err(too_large());
         }
@@ -105,10 +95,8 @@ impl<'a> StreamedAnswer<'a> {
         match ProviderError::find(&value) {
             Some(error) => error_body::inside(&error, self.exchange),
             None => {
-                let words = format!(
-                    "an event of the answer lacks its fields: {} bytes",
-                    json.len()
-                );
+                let words =
+                    format!("an event of the answer lacks its fields: {} bytes", json.len());
                 failure(FailureKind::BadResponse, words)
             }
         }
@@ -123,26 +111,16 @@ impl<'a> StreamedAnswer<'a> {
         };
         self.exchange.progress.reached(Delivery::Answered);
         self.exchange.progress.finished_with(reason.clone());
-        if reason == "content_filter" {
-            Err(filtered())
-        } else {
-            Ok(Answer::Text)
-        }
+        if reason == "content_filter" { Err(filtered()) } else { Ok(Answer::Text) }
     }
 }
 
 fn cut() -> Failure {
-    failure(
-        FailureKind::BadResponse,
-        "the answer ended without a reason to stop: it was cut",
-    )
+    failure(FailureKind::BadResponse, "the answer ended without a reason to stop: it was cut")
 }
 
 pub(super) fn filtered() -> Failure {
-    failure(
-        FailureKind::ContentFiltered,
-        "the model API filtered the content",
-    )
+    failure(FailureKind::ContentFiltered, "the model API filtered the content")
 }
 
 #[cfg(test)]
@@ -163,11 +141,7 @@ mod tests {
         if done {
             exchange.set_done();
         }
-        (
-            taken.and_then(|()| answer.finish()),
-            progress.call(),
-            progress.text(),
-        )
+        (taken.and_then(|()| answer.finish()), progress.call(), progress.text())
     }
 
     fn kind(events: &[&str]) -> FailureKind {
@@ -181,10 +155,7 @@ mod tests {
         let abort = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"abort"}],"x":[1]}"#;
         let (answer, call, text) = read(&[HI, abort], false);
         assert_eq!((answer, text.as_str()), (Ok(Answer::Text), "hi"));
-        assert_eq!(
-            (call.finish_reason.as_str(), call.served_model.as_str()),
-            ("abort", "m")
-        );
+        assert_eq!((call.finish_reason.as_str(), call.served_model.as_str()), ("abort", "m"));
         let empty = r#"{"choices":[{"delta":{"content":"!"},"finish_reason":""}]}"#;
         assert_eq!(read(&[HI, empty], true).0, Ok(Answer::Text));
         assert_eq!(kind(&[HI, empty]), FailureKind::BadResponse);

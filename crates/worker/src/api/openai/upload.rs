@@ -23,10 +23,7 @@ pub(super) struct Upload {
 
 impl Upload {
     pub(super) fn new(body: Bytes, progress: Arc<Progress>) -> Self {
-        Self {
-            inner: Full::new(body),
-            progress,
-        }
+        Self { inner: Full::new(body), progress }
     }
 }
 

@@ -27,12 +27,8 @@ impl From<WireUsage> for Usage {
     fn from(wire: WireUsage) -> Self {
         let input_tokens = wire.prompt_tokens.unwrap_or(0);
         let output_tokens = wire.completion_tokens.unwrap_or(0);
-        let cached = wire
-            .prompt_tokens_details
-            .and_then(|details| details.cached_tokens);
-        let reasoning = wire
-            .completion_tokens_details
-            .and_then(|details| details.reasoning_tokens);
+        let cached = wire.prompt_tokens_details.and_then(|details| details.cached_tokens);
+        let reasoning = wire.completion_tokens_details.and_then(|details| details.reasoning_tokens);
         Self {
             input_tokens,
             output_tokens,

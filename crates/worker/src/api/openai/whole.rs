@@ -37,9 +37,7 @@ pub(super) fn judge(exchange: &Exchange) -> Result<Answer, Failure> {
     let Some((completion, reasons)) = completion.zip(reasons) else {
         return Err(odd(&body, exchange));
     };
-    exchange
-        .progress
-        .finished_with(reasons.first().cloned().unwrap_or_default());
+    exchange.progress.finished_with(reasons.first().cloned().unwrap_or_default());
     if let Some(model) = completion.model {
         exchange.progress.served_by(model);
     }
@@ -56,14 +54,8 @@ pub(super) fn judge(exchange: &Exchange) -> Result<Answer, Failure> {
 impl Completion<'_> {
     /// Why each choice stopped; `None` unless each one says so.
     fn reasons(&self) -> Option<Vec<String>> {
-        let choices = self
-            .choices
-            .as_ref()
-            .filter(|choices| !choices.is_empty())?;
-        choices
-            .iter()
-            .map(|choice| choice.finish_reason.clone())
-            .collect()
+        let choices = self.choices.as_ref().filter(|choices| !choices.is_empty())?;
+        choices.iter().map(|choice| choice.finish_reason.clone()).collect()
     }
 }
 

@@ -45,10 +45,7 @@ mod tests {
         let said = "Incorrect API key provided: sk-proj-ab_c*****xyz. You can find it, task-force!";
         let clean_said = "Incorrect API key provided: [key] You can find it, task-force!";
         assert_eq!(clean(said, None), clean_said);
-        assert_eq!(
-            clean("bad token hunter2 here", Some("hunter2")),
-            "bad token [key] here"
-        );
+        assert_eq!(clean("bad token hunter2 here", Some("hunter2")), "bad token [key] here");
         assert_eq!(clean("nothing", Some("")), "nothing");
         assert_eq!(clean("sk-", None), "[key]");
     }

@@ -39,13 +39,7 @@ impl CountedApi {
                 });
             }
         });
-        (
-            Self {
-                connections,
-                _forwarding: forwarding,
-            },
-            settings,
-        )
+        (Self { connections, _forwarding: forwarding }, settings)
     }
 
     pub(crate) fn connections(&self) -> usize {

@@ -54,10 +54,7 @@ impl WorkerRegistry for Registry {
         self.hear(Heard::Register(request.into_inner())).await?;
         Ok(Response::new(RegisterResponse {
             registration_id: "r1".into(),
-            heartbeat_interval: Some(WireDuration {
-                seconds: 0,
-                nanos: 50_000_000,
-            }),
+            heartbeat_interval: Some(WireDuration { seconds: 0, nanos: 50_000_000 }),
             ..RegisterResponse::default()
         }))
     }
@@ -87,26 +84,16 @@ impl FakeSupervisor {
     pub(crate) async fn start_at(address: SocketAddr) -> Self {
         let (sender, heard) = mpsc::channel(100);
         let refuse = Arc::new(Mutex::new(None));
-        let registry = Registry {
-            heard: sender,
-            refuse: Arc::clone(&refuse),
-        };
+        let registry = Registry { heard: sender, refuse: Arc::clone(&refuse) };
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().to_string();
         let router = bound_server().add_service(WorkerRegistryServer::new(registry));
         let mut server = JoinSet::new();
         server.spawn(async move {
             let never = std::future::pending();
-            serve(router, Box::new(listener), never, Duration::ZERO)
-                .await
-                .unwrap();
+            serve(router, Box::new(listener), never, Duration::ZERO).await.unwrap();
         });
-        Self {
-            address,
-            heard,
-            refuse,
-            _server: server,
-        }
+        Self { address, heard, refuse, _server: server }
     }
 
     pub(crate) async fn next(&mut self) -> Heard {

@@ -29,11 +29,7 @@ pub(crate) struct Last {
 
 impl Messages {
     pub(super) fn new(inner: Streaming<TaskResponse>) -> Self {
-        Self {
-            inner,
-            sequence: 0,
-            end: None,
-        }
+        Self { inner, sequence: 0, end: None }
     }
 
     pub(crate) async fn next(&mut self) -> Result<Option<TaskResponse>, Status> {
@@ -71,23 +67,12 @@ impl Messages {
     pub(crate) async fn last(mut self) -> Last {
         let mut deltas = String::new();
         loop {
-            let message = self
-                .next()
-                .await
-                .unwrap()
-                .expect("ended without an outcome");
+            let message = self.next().await.unwrap().expect("ended without an outcome");
             deltas.push_str(&message.delta);
             if message.outcome.is_some() {
-                assert!(
-                    self.next().await.unwrap().is_none(),
-                    "a message after the last"
-                );
+                assert!(self.next().await.unwrap().is_none(), "a message after the last");
                 let outcome = read_outcome(message.clone()).unwrap();
-                return Last {
-                    outcome,
-                    deltas,
-                    response: message,
-                };
+                return Last { outcome, deltas, response: message };
             }
         }
     }

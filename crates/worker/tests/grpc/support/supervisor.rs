@@ -25,11 +25,7 @@ impl Supervisor {
     pub(crate) async fn new(rig: &Rig, store: StoreId, epoch: u64) -> Self {
         let link = rig.link().await;
         Self {
-            caller: Caller {
-                store_id: store.to_string(),
-                supervisor_id: String::new(),
-                epoch,
-            },
+            caller: Caller { store_id: store.to_string(), supervisor_id: String::new(), epoch },
             boot_id: rig.boot_id.clone(),
             work: WorkerServiceClient::new(link.channel())
                 .max_decoding_message_size(MAX_MESSAGE_BYTES)
@@ -39,9 +35,7 @@ impl Supervisor {
     }
 
     pub(crate) async fn adopt(&mut self) -> Result<AdoptResponse, Status> {
-        let request = AdoptRequest {
-            caller: Some(self.caller.clone()),
-        };
+        let request = AdoptRequest { caller: Some(self.caller.clone()) };
         Ok(self.control.adopt(request).await?.into_inner())
     }
 
@@ -59,25 +53,17 @@ impl Supervisor {
     }
 
     pub(crate) fn attach(&self, number: u8, lease: u64, from_offset: u64) -> TaskRequest {
-        TaskRequest {
-            attach_only: true,
-            from_offset,
-            ..self.request(number, lease, "")
-        }
+        TaskRequest { attach_only: true, from_offset, ..self.request(number, lease, "") }
     }
 
     pub(crate) async fn send(&self, request: TaskRequest) -> Result<Messages, Status> {
         let mut client = self.work.clone();
-        Ok(Messages::new(
-            client.process_task(request).await?.into_inner(),
-        ))
+        Ok(Messages::new(client.process_task(request).await?.into_inner()))
     }
 
     /// Starts a lease of a task.
     pub(crate) async fn start(&self, number: u8, lease: u64, content: &str) -> Messages {
-        self.send(self.request(number, lease, content))
-            .await
-            .unwrap()
+        self.send(self.request(number, lease, content)).await.unwrap()
     }
 
     pub(crate) async fn settle(
@@ -86,26 +72,16 @@ impl Supervisor {
         lease: u64,
         verdict: Verdict,
     ) -> Result<(), Status> {
-        let settlement = Settlement {
-            task_id: task(number),
-            lease,
-            verdict: verdict.into(),
-        };
-        let request = SettleRequest {
-            caller: Some(self.caller.clone()),
-            settlements: vec![settlement],
-        };
+        let settlement = Settlement { task_id: task(number), lease, verdict: verdict.into() };
+        let request =
+            SettleRequest { caller: Some(self.caller.clone()), settlements: vec![settlement] };
         self.control.settle(request).await.map(drop)
     }
 
     /// True when it ran.
     pub(crate) async fn cancel(&mut self, number: u8, lease: u64) -> Result<bool, Status> {
         let caller = Some(self.caller.clone());
-        let request = CancelRequest {
-            caller,
-            task_id: task(number),
-            lease,
-        };
+        let request = CancelRequest { caller, task_id: task(number), lease };
         Ok(self.control.cancel(request).await?.into_inner().was_running)
     }
 }
