@@ -31,7 +31,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Supervisor(args) => {
             Ok(services::supervisor(args.config, args.exit_with_parent).await)
         }
-        Command::Worker(args) => services::worker(args.config, args.exit_with_parent).await,
+        Command::Worker(args) => Ok(services::worker(args.config, args.exit_with_parent).await),
         Command::OpenaiSim(args) => service::run_sim(args).await,
     }
 }

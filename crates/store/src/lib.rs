@@ -72,13 +72,14 @@ pub trait Store: Send + Sync + 'static {
     /// When it could not be read.
     async fn specs(&self, ids: Vec<TaskId>) -> Result<Vec<(TaskId, TaskSpec)>, StoreError>;
 
-    /// Queued tasks in the order in which they are to run (priority, then age), also those
-    /// whose backoff is not over; at most `limit`.
+    /// Queued tasks whose backoff is over at `now`, in the order in which they are to run
+    /// (priority, then age); at most `limit`.
     ///
     /// # Errors
     /// When they could not be read.
-    async fn queued(
+    async fn ready(
         &self,
+        now: Timestamp,
         limit: usize,
     ) -> Result<Vec<taskfleet_core::task::TaskRecord>, StoreError>;
 

@@ -77,8 +77,8 @@ impl Store for MemoryStore {
         Ok(self.state().specs(&ids))
     }
 
-    async fn queued(&self, limit: usize) -> Result<Vec<TaskRecord>, StoreError> {
-        Ok(self.state().queued(limit))
+    async fn ready(&self, now: Timestamp, limit: usize) -> Result<Vec<TaskRecord>, StoreError> {
+        Ok(self.state().ready(now, limit))
     }
 
     async fn running(&self) -> Result<Vec<Running>, StoreError> {

@@ -108,8 +108,8 @@ impl Store for SqliteStore {
         self.read(move |from| read::specs(from, &ids)).await
     }
 
-    async fn queued(&self, limit: usize) -> Result<Vec<TaskRecord>, StoreError> {
-        self.read(move |from| read::queued(from, limit)).await
+    async fn ready(&self, now: Timestamp, limit: usize) -> Result<Vec<TaskRecord>, StoreError> {
+        self.read(move |from| read::ready(from, now, limit)).await
     }
 
     async fn running(&self) -> Result<Vec<Running>, StoreError> {

@@ -51,7 +51,7 @@ async fn wait(engine: &Engine) {
 /// Fetches what lies in the store only, when the window runs low.
 async fn refill(engine: &Engine) {
     let Some(wanted) = engine.board.wants() else { return };
-    match engine.store.queued(wanted).await {
+    match engine.store.ready(engine.time.now(), wanted).await {
         Ok(records) => {
             let whole = records.len() < wanted;
             engine.board.refill(&records, whole);

@@ -139,10 +139,11 @@ impl State {
         ids.iter().filter_map(spec).collect()
     }
 
-    pub(super) fn queued(&self, limit: usize) -> Vec<TaskRecord> {
-        let mut queued = self.in_state(TaskState::Queued).collect::<Vec<_>>();
-        queued.sort_by_key(|record| (Reverse(record.priority), record.id));
-        queued.into_iter().take(limit).cloned().collect()
+    pub(super) fn ready(&self, now: Timestamp, limit: usize) -> Vec<TaskRecord> {
+        let due = |record: &&TaskRecord| record.not_before.is_none_or(|time| time <= now);
+        let mut ready = self.in_state(TaskState::Queued).filter(due).collect::<Vec<_>>();
+        ready.sort_by_key(|record| (Reverse(record.priority), record.id));
+        ready.into_iter().take(limit).cloned().collect()
     }
 
     pub(super) fn running(&self) -> Vec<Running> {

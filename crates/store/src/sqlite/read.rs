@@ -55,13 +55,18 @@ pub(super) fn specs(from: &Connection, ids: &[TaskId]) -> Result<Vec<(TaskId, Ta
     ids.iter().filter_map(|id| spec(id).transpose()).collect()
 }
 
-pub(super) fn queued(from: &Connection, limit: usize) -> Result<Vec<TaskRecord>> {
+pub(super) fn ready(
+    from: &Connection,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<TaskRecord>> {
     let sql = concat!(
         "SELECT ",
         record_columns!(),
-        " FROM tasks INDEXED BY tasks_queued WHERE state = 0 ORDER BY priority DESC, id LIMIT ?1"
+        " FROM tasks INDEXED BY tasks_queued WHERE state = 0 \
+          AND (not_before IS NULL OR not_before <= ?1) ORDER BY priority DESC, id LIMIT ?2"
     );
-    all(from, sql, [size(limit)], |row| read_record(&mut Columns::new(row)))
+    all(from, sql, [millis(now), size(limit)], |row| read_record(&mut Columns::new(row)))
 }
 
 pub(super) fn all_running(from: &Connection) -> Result<Vec<Running>> {

@@ -75,8 +75,8 @@ promises! {
         a_stale_outcome_without_a_line_leaves_no_trace,
     }
     queues {
-        queued_tasks_come_by_priority_then_age,
-        a_task_in_backoff_is_still_queued,
+        ready_tasks_come_by_priority_then_age,
+        a_task_is_ready_when_its_backoff_is_over,
         running_tasks_name_their_workers,
         overdue_tasks_are_found_until_they_end,
         counts_follow_every_change,

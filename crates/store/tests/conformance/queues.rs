@@ -11,28 +11,30 @@ fn with_priority(priority: i32) -> TaskSpec {
     TaskSpec { priority, ..content("text") }
 }
 
-pub(crate) async fn queued_tasks_come_by_priority_then_age(ground: &Ground) {
+pub(crate) async fn ready_tasks_come_by_priority_then_age(ground: &Ground) {
     let mut ids = Vec::new();
     for priority in [0, -100, 100, 0, 100] {
         ids.push(ground.queued(with_priority(priority)).await);
     }
     ground.running(with_priority(50)).await;
     let order = |limit| async move {
-        let queued = ground.store.queued(limit).await.unwrap();
-        queued.into_iter().map(|record| record.id).collect::<Vec<_>>()
+        let ready = ground.store.ready(at(0), limit).await.unwrap();
+        ready.into_iter().map(|record| record.id).collect::<Vec<_>>()
     };
     assert_eq!(order(9).await, [ids[2], ids[4], ids[0], ids[3], ids[1]]);
     assert_eq!(order(2).await, [ids[2], ids[4]]);
     assert!(order(0).await.is_empty());
 }
 
-pub(crate) async fn a_task_in_backoff_is_still_queued(ground: &Ground) {
+pub(crate) async fn a_task_is_ready_when_its_backoff_is_over(ground: &Ground) {
     let (id, lease) = ground.running(content("text")).await;
-    assert!(ground.store.queued(9).await.unwrap().is_empty());
+    assert!(ground.store.ready(at(0), 9).await.unwrap().is_empty());
     ground.apply(id, failed(lease, FailureKind::ApiError, ""), at(0)).await.unwrap();
-    let queued = ground.store.queued(9).await.unwrap();
-    assert_eq!(queued, [ground.detail(id).await.record]);
-    assert!(queued[0].not_before > Some(at(0)));
+    let record = ground.detail(id).await.record;
+    let due = record.not_before.unwrap();
+    assert!(due > at(0));
+    assert!(ground.store.ready(at(0), 9).await.unwrap().is_empty());
+    assert_eq!(ground.store.ready(due, 9).await.unwrap(), [record]);
 }
 
 pub(crate) async fn running_tasks_name_their_workers(ground: &Ground) {

@@ -74,7 +74,7 @@ pub(crate) async fn everything_that_was_submitted_is_read_back(ground: &Ground) 
         assert_eq!(detail.record, record);
         assert_eq!(detail.meta, meta(&spec));
         assert_eq!((detail.attempts, detail.result), (vec![], None));
-        assert!(ground.store.queued(9).await.unwrap().contains(&record));
+        assert!(ground.store.ready(at(0), 9).await.unwrap().contains(&record));
         assert!(ground.spec(task.id).await == spec, "the spec came back changed");
     }
 }
