@@ -42,6 +42,8 @@ struct State {
     /// Ready tasks lie in the store that are not in the window.
     overflown: bool,
     seats: HashMap<BootId, SeatState>,
+    /// Counts decisions: of equally free workers another comes first each time.
+    decisions: usize,
 }
 
 /// Whose turn it is first: higher priority, then earlier submission.
@@ -180,6 +182,7 @@ impl Board {
             size_bytes: record.size_bytes,
             alone: record.runs_alone(),
         };
+        state.decisions += 1;
         let placed = state.place([candidate]);
         let (_, boot_id) = placed.first()?;
         Some(self.take(&mut state, *boot_id, candidate.alone))
@@ -189,6 +192,7 @@ impl Board {
     pub(crate) fn assign(&self, now: Timestamp, max: usize) -> Vec<Assignment> {
         let mut state = self.lock();
         state.promote(now);
+        state.decisions += 1;
         let placed = state.place_ready(max);
         let mut assignments = Vec::with_capacity(placed.len());
         for (task, boot_id) in placed {
@@ -329,6 +333,8 @@ impl State {
                 max_request_bytes: seat.max_request_bytes,
             })
             .collect();
+        let first = self.decisions % seats.len().max(1);
+        seats.rotate_left(first);
         place(candidates, &mut seats, &mut Unlimited)
     }
 }

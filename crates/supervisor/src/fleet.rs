@@ -133,7 +133,12 @@ impl Engine {
         self.fleet.forget(member);
         self.board.leave(member.boot_id);
         member.go();
-        tracing::warn!(worker = member.name(), boot_id = %member.boot_id, evidence, "worker lost");
+        let (worker, boot_id) = (member.name(), member.boot_id);
+        if member.has_left() {
+            tracing::info!(worker, %boot_id, "worker left");
+        } else {
+            tracing::warn!(worker, %boot_id, evidence, "worker lost");
+        }
         let undriven = self.undriven(member.boot_id).await;
         let changes = undriven
             .iter()

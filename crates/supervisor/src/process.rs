@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use taskfleet_core::Timestamp;
 use taskfleet_runtime::{
-    Clock, Entropy, settings, signals, telemetry,
+    Clock, Entropy, files, settings, signals, telemetry,
     transport::{Listener, TcpConnector, TcpListener},
 };
 use taskfleet_store::{SqliteOptions, SqliteStore};
@@ -35,6 +35,9 @@ pub async fn run_process(options: RunOptions) -> ExitCode {
 
 async fn run(options: RunOptions) -> anyhow::Result<()> {
     let settings: Settings = settings::load("supervisor", options.config.as_deref())?;
+    if let Err(error) = files::raise_open_file_limit() {
+        tracing::warn!(%error, "cannot raise the limit of open files; many watchers may not fit");
+    }
     let listener = TcpListener::bind(settings.grpc_listen).await?;
     let address = listener.local_addr();
     let (clock, entropy) = (Clock::system(), Entropy::from_os());

@@ -1,6 +1,6 @@
 //! What the processes cost, from /proc: CPU time and resident memory.
 
-use crate::fleet::{Fleet, Process};
+use crate::e2e::fleet::{Fleet, Process};
 
 /// Clock ticks a second of /proc/PID/stat: 100 on every Linux that we know (man 5 proc).
 const TICKS_PER_SECOND: f64 = 100.0;

@@ -8,9 +8,11 @@
 #![expect(clippy::print_stdout, reason = "the figures are this program's output")]
 #![expect(clippy::unwrap_used, reason = "a measurement that fails says where")]
 
-#[expect(dead_code, reason = "the tests use all of it")]
-#[path = "../../tests/e2e/fleet.rs"]
-mod fleet;
+#[expect(dead_code, unused_imports, reason = "the tests use all of it")]
+#[path = "../../tests/e2e"]
+mod e2e {
+    pub(crate) mod fleet;
+}
 
 mod bare;
 mod cost;
@@ -22,7 +24,7 @@ use tokio::time::Instant;
 
 use crate::{
     cost::Costs,
-    fleet::{Fleet, Plan},
+    e2e::fleet::{Fleet, Plan},
 };
 
 /// Calls at once, in the bare loop and over the three workers.

@@ -161,13 +161,14 @@ async fn the_feed_brings_each_outcome_once_also_over_a_restart() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deadline_ends_a_waiting_task_and_a_running_one() {
     let fleet = crate::fleet::Plan::new(1).worker_setting("SLOTS", "1").start().await;
-    let with_deadline = |content: &str| TaskSpec {
-        deadline: Some(prost_types::Duration { seconds: 2, nanos: 0 }),
+    // The waiting one expires first: it must not start in the slot of the other.
+    let with_deadline = |content: &str, seconds| TaskSpec {
+        deadline: Some(prost_types::Duration { seconds, nanos: 0 }),
         ..spec(content.to_owned())
     };
     let mut ids = Vec::new();
-    for content in ["running [sim:hang]", "waiting"] {
-        let answer = fleet.tasks().submit_task(with_deadline(content)).await.unwrap();
+    for (content, seconds) in [("running [sim:hang]", 3), ("waiting", 1)] {
+        let answer = fleet.tasks().submit_task(with_deadline(content, seconds)).await.unwrap();
         ids.push(answer.into_inner().task_id);
     }
     for id in &ids {

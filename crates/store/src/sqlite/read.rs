@@ -55,11 +55,7 @@ pub(super) fn specs(from: &Connection, ids: &[TaskId]) -> Result<Vec<(TaskId, Ta
     ids.iter().filter_map(|id| spec(id).transpose()).collect()
 }
 
-pub(super) fn ready(
-    from: &Connection,
-    now: Timestamp,
-    limit: usize,
-) -> Result<Vec<TaskRecord>> {
+pub(super) fn ready(from: &Connection, now: Timestamp, limit: usize) -> Result<Vec<TaskRecord>> {
     let sql = concat!(
         "SELECT ",
         record_columns!(),

@@ -183,7 +183,10 @@ impl Pair {
         assert!(file.specs(self.tasks.clone()).await.unwrap() == specs);
         assert_eq!(file.running().await, reference.running().await);
         for limit in [2, 99] {
-            assert_eq!(file.ready(self.now(), limit).await, reference.ready(self.now(), limit).await);
+            assert_eq!(
+                file.ready(self.now(), limit).await,
+                reference.ready(self.now(), limit).await
+            );
             let overdue = reference.overdue(self.now(), limit).await;
             assert_eq!(file.overdue(self.now(), limit).await, overdue);
             self.compare_outcomes(limit).await;

@@ -78,8 +78,7 @@ impl WorkerRegistry for RegistryApi {
     ) -> Result<Response<v1::DeregisterResponse>, Status> {
         let registration = parse_id("registration_id", &request.get_ref().registration_id)?;
         if let Some(member) = self.engine.fleet.registered(registration) {
-            member.beat(&self.engine, 0, true);
-            tracing::info!(worker = member.name(), "worker leaves");
+            member.leave(&self.engine);
         }
         Ok(Response::new(v1::DeregisterResponse {}))
     }
