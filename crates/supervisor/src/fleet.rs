@@ -134,8 +134,8 @@ impl Engine {
         self.board.leave(member.boot_id);
         member.go();
         let (worker, boot_id) = (member.name(), member.boot_id);
-        if member.has_left() {
-            tracing::info!(worker, %boot_id, "worker left");
+        if member.description().draining {
+            tracing::info!(worker, %boot_id, "a draining worker is gone");
         } else {
             tracing::warn!(worker, %boot_id, evidence, "worker lost");
         }

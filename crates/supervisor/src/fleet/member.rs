@@ -30,7 +30,6 @@ pub(crate) struct Member {
     heard_micros: AtomicU64,
     serving: AtomicBool,
     resting: AtomicBool,
-    left: AtomicBool,
     /// Bounds the requests that wait for their first message: thousands of streams opened
     /// at once would overrun the connection.
     pub(crate) starts: Semaphore,
@@ -90,7 +89,6 @@ impl Member {
             heard_micros: AtomicU64::new(0),
             serving: AtomicBool::new(true),
             resting: AtomicBool::new(false),
-            left: AtomicBool::new(false),
             starts: Semaphore::new(UNACKNOWLEDGED_STARTS),
         }
     }
@@ -117,16 +115,6 @@ impl Member {
 
     pub(crate) fn set_foreign_held(&self, foreign_held: u64) {
         self.with(|known| known.foreign_held = foreign_held);
-    }
-
-    /// It said goodbye: its end will be no surprise.
-    pub(crate) fn leave(&self, engine: &Engine) {
-        self.left.store(true, Ordering::Relaxed);
-        self.beat(engine, 0, true);
-    }
-
-    pub(crate) fn has_left(&self) -> bool {
-        self.left.load(Ordering::Relaxed)
     }
 
     /// What a heartbeat says.

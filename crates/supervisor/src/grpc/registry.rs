@@ -78,7 +78,7 @@ impl WorkerRegistry for RegistryApi {
     ) -> Result<Response<v1::DeregisterResponse>, Status> {
         let registration = parse_id("registration_id", &request.get_ref().registration_id)?;
         if let Some(member) = self.engine.fleet.registered(registration) {
-            member.leave(&self.engine);
+            member.beat(&self.engine, 0, true);
         }
         Ok(Response::new(v1::DeregisterResponse {}))
     }
