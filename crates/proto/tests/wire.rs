@@ -4,6 +4,8 @@
 //! After adding to the .proto files, run the test with `UPDATE_WIRE=1` and read the
 //! difference: lines may be added, none may change or go.
 
+#![cfg(test)]
+
 use std::{fmt::Write, fs, path::Path};
 
 use prost::Message;

@@ -5,7 +5,7 @@
 //! API. The bare loop is measured in the same run; compare the ratio, for times of different
 //! runs on a busy machine say little.
 
-#![expect(clippy::print_stdout, reason = "the figures are this program's output")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program prints figures")]
 #![expect(clippy::unwrap_used, reason = "a measurement that fails says where")]
 
 #[expect(dead_code, unused_imports, reason = "the tests use all of it")]

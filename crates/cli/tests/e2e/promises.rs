@@ -36,7 +36,7 @@ async fn a_killed_supervisor_loses_no_task_and_repeats_no_call() {
         .map(|id| {
             let (bytes, seen) = watch::channel(0);
             let client = fleet.tasks();
-            (Watcher::new(id).to_the_end(move || client.clone(), bytes), seen)
+            (Watcher::new(id).follow(move || client.clone(), bytes), seen)
         })
         .unzip();
     let killing = async {

@@ -41,7 +41,7 @@ impl Watcher {
     ///
     /// # Panics
     /// When a piece of text does not follow the one before, or comes after the end.
-    pub(crate) async fn to_the_end(
+    pub(crate) async fn follow(
         mut self,
         connect: impl Fn() -> TaskServiceClient<Channel>,
         bytes: watch::Sender<usize>,
