@@ -12,7 +12,8 @@ use taskfleet_core::{
 
 use crate::worker::{self, Disposition, TaskResponse, WorkerStatus};
 
-/// The last message of a stream: the outcome, also in the published fields.
+/// The last message of a stream: the outcome, also in the published fields. A request's body
+/// stands in the outcome only: who knows the published part alone cannot send a request.
 #[must_use]
 pub fn last_response(task_id: String, lease: Lease, outcome: Outcome) -> TaskResponse {
     let mut response = TaskResponse { task_id, lease: lease.number(), ..TaskResponse::default() };
@@ -23,7 +24,6 @@ pub fn last_response(task_id: String, lease: Lease, outcome: Outcome) -> TaskRes
             (WorkerStatus::Completed, Disposition::Completed)
         }
         End::Completed(Payload::Body(body)) => {
-            response.result = String::from_utf8_lossy(&body).into_owned();
             wire.body = Bytes::from(body);
             (WorkerStatus::Completed, Disposition::Completed)
         }

@@ -3,7 +3,6 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures::{Stream, stream};
-use taskfleet_core::outcome::{End, Payload};
 use taskfleet_proto::{
     last_response,
     worker::{TaskResponse, WorkerStatus},
@@ -137,13 +136,8 @@ impl Reader {
     fn last(&mut self) -> Result<TaskResponse, Status> {
         self.phase = Phase::Over;
         let outcome = self.execution.outcome().ok_or_else(|| Status::internal("no outcome"))?;
-        let whole_body = matches!(outcome.end, End::Completed(Payload::Body(_)));
         let lease = self.execution.identity().lease();
         let mut response = last_response(std::mem::take(&mut self.task), lease, outcome);
-        if whole_body {
-            // It stands in the outcome; twice 16 MiB would not fit into a message.
-            response.result = String::new();
-        }
         self.number_message(&mut response);
         Ok(response)
     }
