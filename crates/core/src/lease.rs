@@ -60,7 +60,7 @@ impl Lease {
     /// The lease of the next claim of a task whose last one is `self`.
     #[must_use]
     pub fn next(self, epoch: Epoch) -> Self {
-        Self((self.0 + 1).max((epoch.0 << CLAIM_BITS) + 1))
+        Self(self.0.saturating_add(1).max((epoch.0 << CLAIM_BITS) + 1))
     }
 
     /// The epoch in which it was claimed, or a later one. One below the present epoch was

@@ -63,9 +63,11 @@ impl Seat<'_> {
     }
 
     fn takes(&self, candidate: &Candidate<'_>) -> bool {
-        self.free() > 0
-            && (!candidate.alone || self.in_use == 0)
-            && candidate.size_bytes <= self.max_request_bytes
+        self.free() > 0 && (!candidate.alone || self.in_use == 0) && self.fits(candidate)
+    }
+
+    fn fits(&self, candidate: &Candidate<'_>) -> bool {
+        candidate.size_bytes <= self.max_request_bytes
             && (self.models.is_empty()
                 || candidate.model.is_none_or(|model| self.models.iter().any(|m| m == model)))
     }
@@ -83,20 +85,28 @@ impl Seat<'_> {
 }
 
 /// Gives each candidate, in turn, to the worker with the largest free share of its slots
-/// among those that can take it; one that no worker can take now is passed over. `seats`
-/// are left as they are after the assignments.
+/// among those that can take it, until `max` are placed. One that no worker can take now is
+/// passed over; if it has to run alone, the emptiest worker that it fits takes nothing else,
+/// or it would wait as long as there is other work. `seats` are left as they are then.
 pub fn place<'c>(
     candidates: impl IntoIterator<Item = Candidate<'c>>,
     seats: &mut [Seat<'_>],
     limiter: &mut dyn Limiter,
+    max: usize,
 ) -> Vec<(TaskId, BootId)> {
     let mut free: u64 = seats.iter().map(|seat| u64::from(seat.free())).sum();
     let mut placed = Vec::new();
+    let mut hopeless = Hopeless::default();
     for candidate in candidates {
-        if free == 0 {
+        if free == 0 || placed.len() == max {
             break;
         }
+        if hopeless.covers(&candidate) {
+            continue;
+        }
         let Some(seat) = best(seats, &candidate) else {
+            free -= reserve(seats, &candidate);
+            hopeless.add(&candidate);
             continue;
         };
         if limiter.admit(&candidate, seat.boot_id) == Admission::Throttled {
@@ -108,6 +118,44 @@ pub fn place<'c>(
         placed.push((candidate.task, seat.boot_id));
     }
     placed
+}
+
+/// What no worker could take in this decision: seats only fill, so nobody takes more of it.
+#[derive(Default)]
+struct Hopeless<'c> {
+    kinds: Vec<Candidate<'c>>,
+}
+
+impl<'c> Hopeless<'c> {
+    fn covers(&self, candidate: &Candidate<'c>) -> bool {
+        self.kinds.iter().any(|kind| {
+            kind.model == candidate.model
+                && kind.alone == candidate.alone
+                && kind.size_bytes <= candidate.size_bytes
+        })
+    }
+
+    fn add(&mut self, candidate: &Candidate<'c>) {
+        // Bounded: of more models that nobody serves, the rest is looked at one by one.
+        if self.kinds.len() < 64 {
+            self.kinds.push(*candidate);
+        }
+    }
+}
+
+/// Keeps a worker free for a task that has to run alone; returns how many slots that closes.
+fn reserve(seats: &mut [Seat<'_>], candidate: &Candidate<'_>) -> u64 {
+    if !candidate.alone {
+        return 0;
+    }
+    let emptiest = seats
+        .iter_mut()
+        .filter(|seat| seat.in_use > 0 && !seat.taken_alone && seat.fits(candidate))
+        .min_by_key(|seat| seat.in_use);
+    let Some(seat) = emptiest else { return 0 };
+    let closed = u64::from(seat.free());
+    seat.taken_alone = true;
+    closed
 }
 
 fn best<'s, 'm>(seats: &'s mut [Seat<'m>], candidate: &Candidate<'_>) -> Option<&'s mut Seat<'m>> {
@@ -142,7 +190,7 @@ mod tests {
         candidates: impl IntoIterator<Item = Candidate<'static>>,
         seats: &mut [Seat<'_>],
     ) -> Vec<u8> {
-        let placed = place(candidates, seats, &mut Unlimited);
+        let placed = place(candidates, seats, &mut Unlimited, usize::MAX);
         placed.iter().map(|(_, boot)| boot.as_bytes()[0]).collect()
     }
 
@@ -162,13 +210,29 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_is_kept_free_for_a_task_that_has_to_run_alone() {
+        let alone = Candidate { alone: true, ..task(1) };
+        assert!(workers([alone, task(2)], &mut [seat(1, 8, 3)]).is_empty());
+        assert_eq!(workers([alone, task(2)], &mut [seat(1, 8, 3), seat(2, 8, 5)]), [2]);
+    }
+
+    #[test]
+    fn what_nobody_takes_does_not_count_against_the_most_to_be_placed() {
+        let models = ["small".to_owned()];
+        let mut seats = [Seat { models: &models, ..seat(1, 8, 0) }];
+        let unserved = (0..50).map(|n| Candidate { model: Some("large"), ..task(n) });
+        let placed = place(unserved.chain([task(60)]), &mut seats, &mut Unlimited, 1);
+        assert_eq!(placed, [(task(60).task, seats[0].boot_id)]);
+    }
+
+    #[test]
     fn models_and_sizes_are_respected_and_block_nobody_behind_them() {
         let models = ["small".to_owned()];
         let mut seats = [Seat { models: &models, ..seat(1, 8, 0) }];
         let other = Candidate { model: Some("large"), ..task(1) };
         let fits = Candidate { model: Some("small"), ..task(2) };
         let too_big = Candidate { size_bytes: 101, ..task(3) };
-        let placed = place([other, too_big, fits], &mut seats, &mut Unlimited);
+        let placed = place([other, too_big, fits], &mut seats, &mut Unlimited, usize::MAX);
         assert_eq!(placed, [(fits.task, seats[0].boot_id)]);
     }
 }

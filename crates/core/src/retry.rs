@@ -64,7 +64,9 @@ pub fn after_throttle(
     if let Some(asked) = retry_after {
         // A little on top, so that those who were told the same do not return together.
         let spread = Duration::from_millis(250).mul_f64(jitter.0);
-        return asked.min(limits::MAX_RETRY_AFTER) + spread;
+        // Who asks for no pause again and again gets a growing one all the same.
+        let least = exponential(Duration::from_millis(50), Duration::from_secs(10), nth);
+        return asked.min(limits::MAX_RETRY_AFTER).max(least) + spread;
     }
     let factor = if kind == FailureKind::Overloaded { OVERLOADED_FACTOR } else { 1 };
     exponential(Duration::from_secs(1) * factor, MAX_THROTTLE_BACKOFF, nth).mul_f64(jitter.0)

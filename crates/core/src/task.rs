@@ -44,6 +44,14 @@ pub struct Counters {
     pub requeues: u32,
 }
 
+impl Counters {
+    /// How often the task came back to the queue.
+    #[must_use]
+    pub const fn returns(self) -> u32 {
+        self.attempts + self.losses + self.throttles + self.requeues
+    }
+}
+
 /// The worker process that has a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {

@@ -15,6 +15,9 @@ pub struct FieldError {
     pub problem: String,
 }
 
+/// Violations that are told one by one.
+const MAX_VIOLATIONS: usize = 25;
+
 impl FieldError {
     /// An error of this field.
     pub fn new(field: impl Into<String>, problem: impl Display) -> Self {
@@ -37,7 +40,8 @@ impl FieldError {
     #[must_use]
     pub fn status_as(code: Code, errors: &[Self]) -> Status {
         let mut details = ErrorDetails::new();
-        for error in errors {
+        // A status travels in a header, which peers bound.
+        for error in errors.iter().take(MAX_VIOLATIONS) {
             details.add_bad_request_violation(&error.field, &error.problem);
         }
         let message = match errors {

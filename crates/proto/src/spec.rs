@@ -108,6 +108,7 @@ fn check_sizes(wire: &v1::TaskSpec, errors: &mut Vec<FieldError>) {
         if key.is_empty() || key.len() > 64 || value.len() > 256 {
             let problem = "needs keys of 1 to 64 bytes and values of at most 256 bytes";
             errors.push(FieldError::new("labels", problem));
+            break;
         }
     }
 }
@@ -166,9 +167,11 @@ fn json_object(
     field: &str,
     text: &str,
 ) -> Result<serde_json::Map<String, serde_json::Value>, FieldError> {
-    // serde_json's own message shows no input, only line and column.
-    serde_json::from_str(text)
-        .map_err(|error| FieldError::new(field, format!("is not a JSON object: {error}")))
+    // serde_json's own message may quote the input, which may be a prompt.
+    serde_json::from_str(text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        FieldError::new(field, format!("is not a JSON object (line {line}, column {column})"))
+    })
 }
 
 fn retry_policy(wire: Option<v1::RetryPolicy>) -> Result<RetryPolicy, FieldError> {
@@ -249,6 +252,16 @@ mod tests {
     fn content_and_request_exclude_each_other() {
         let both = v1::TaskSpec { content: "hi".into(), ..request("/v1/chat/completions", "{}") };
         assert_eq!(fields(both), ["content"]);
+    }
+
+    #[test]
+    fn an_error_never_quotes_what_may_be_a_prompt() {
+        let quoted = request("/v1/chat/completions", r#""my secret prompt""#);
+        let wrong = v1::TaskSpec { parameters_json: r#""my secret prompt""#.into(), ..prompt() };
+        for wire in [quoted, wrong] {
+            let told = format!("{:?}", read_spec(wire).unwrap_err());
+            assert!(!told.contains("secret"), "{told}");
+        }
     }
 
     #[test]

@@ -15,6 +15,10 @@ pub fn write_work(request: &mut TaskRequest, work: &Work) {
             request.model = content.model.clone().unwrap_or_default();
             request.instructions = content.instructions.clone().unwrap_or_default();
             request.parameters_json = content.parameters_json.clone().unwrap_or_default();
+            let Content { model, instructions, parameters_json, .. } = content;
+            if model.is_some() || instructions.is_some() || parameters_json.is_some() {
+                request.requires.push(feature::CONTENT_OPTIONS.to_owned());
+            }
         }
         Work::Request(Request { endpoint, body }) => {
             request.request = Some(ApiRequest {

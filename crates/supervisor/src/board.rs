@@ -43,7 +43,7 @@ struct State {
     overflown: bool,
     seats: HashMap<BootId, SeatState>,
     /// Counts decisions: of equally free workers another comes first each time.
-    decisions: usize,
+    decisions: u64,
 }
 
 /// Whose turn it is first: higher priority, then earlier submission.
@@ -72,6 +72,8 @@ struct SeatState {
     models: Vec<String>,
     max_request_bytes: u64,
     open: bool,
+    /// Tells this seat from an earlier one of the same worker.
+    number: u64,
 }
 
 /// What a worker offers.
@@ -97,12 +99,16 @@ pub(crate) struct Slot {
     board: Board,
     pub(crate) holder: Holder,
     alone: bool,
+    /// Of the seat that it was taken on.
+    seat: u64,
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut state = self.board.lock();
-        if let Some(seat) = state.seats.get_mut(&self.holder.boot_id) {
+        let seat = state.seats.get_mut(&self.holder.boot_id);
+        // A worker that was given up and came back has a new seat, with a count of its own.
+        if let Some(seat) = seat.filter(|seat| seat.number == self.seat) {
             seat.in_use = seat.in_use.saturating_sub(1);
             seat.alone &= !self.alone;
         }
@@ -131,14 +137,13 @@ impl Board {
     /// A worker offers slots, or changes its offer.
     pub(crate) fn offer(&self, offer: Offer) {
         let mut state = self.lock();
-        let seat = state.seats.entry(offer.holder.boot_id);
-        let (in_use, alone) = match &seat {
-            std::collections::hash_map::Entry::Occupied(seat) => {
-                (seat.get().in_use, seat.get().alone)
-            }
-            std::collections::hash_map::Entry::Vacant(_) => (0, false),
-        };
-        seat.insert_entry(SeatState {
+        state.decisions += 1;
+        let next = state.decisions;
+        let known = state.seats.get(&offer.holder.boot_id);
+        let (in_use, alone, number) =
+            known.map_or((0, false, next), |seat| (seat.in_use, seat.alone, seat.number));
+        let boot_id = offer.holder.boot_id;
+        let seat = SeatState {
             holder: offer.holder,
             slots: offer.slots,
             in_use,
@@ -146,7 +151,9 @@ impl Board {
             models: offer.models,
             max_request_bytes: offer.max_request_bytes,
             open: offer.open,
-        });
+            number,
+        };
+        state.seats.insert(boot_id, seat);
         drop(state);
         self.inner.wake.notify_one();
     }
@@ -156,6 +163,12 @@ impl Board {
         self.lock().seats.remove(&boot_id);
     }
 
+    /// Whether any worker that takes work has a free slot.
+    pub(crate) fn has_room(&self) -> bool {
+        let state = self.lock();
+        state.seats.values().any(|seat| seat.open && !seat.alone && seat.in_use < seat.slots)
+    }
+
     /// Executions on a worker, by our count.
     pub(crate) fn in_use(&self, boot_id: BootId) -> u32 {
         self.lock().seats.get(&boot_id).map_or(0, |seat| seat.in_use)
@@ -163,11 +176,13 @@ impl Board {
 
     /// A slot for an execution that the worker has already, beyond its slots if need be.
     pub(crate) fn occupy(&self, holder: &Holder, alone: bool) -> Slot {
-        if let Some(seat) = self.lock().seats.get_mut(&holder.boot_id) {
+        let mut state = self.lock();
+        let seat = state.seats.get_mut(&holder.boot_id).map_or(0, |seat| {
             seat.in_use += 1;
             seat.alone |= alone;
-        }
-        Slot { board: self.clone(), holder: holder.clone(), alone }
+            seat.number
+        });
+        Slot { board: self.clone(), holder: holder.clone(), alone, seat }
     }
 
     /// A slot for a task that is just being submitted, unless others wait before it.
@@ -183,7 +198,7 @@ impl Board {
             alone: record.runs_alone(),
         };
         state.decisions += 1;
-        let placed = state.place([candidate]);
+        let placed = state.place([candidate], 1);
         let (_, boot_id) = placed.first()?;
         Some(self.take(&mut state, *boot_id, candidate.alone))
     }
@@ -235,7 +250,8 @@ impl Board {
         let seat = state.seats.get_mut(&boot_id).expect("placed on a seat of this state");
         seat.in_use += 1;
         seat.alone |= alone;
-        Slot { board: self.clone(), holder: seat.holder.clone(), alone }
+        let number = seat.number;
+        Slot { board: self.clone(), holder: seat.holder.clone(), alone, seat: number }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -285,11 +301,13 @@ impl State {
         }
     }
 
-    /// The last in turn, or else the last to become ready, stays in the store only.
+    /// One stays in the store only: the last of those that wait for a backoff, which the
+    /// sweep fetches when it is due, or else the last in turn.
     fn overflow(&mut self) {
-        let last_ready = self.ready.last_key_value().map(|((_, task), _)| *task);
-        let last = last_ready.or(self.delayed.last_key_value().map(|((_, task), _)| *task));
-        if let Some(task) = last {
+        let last_delayed = self.delayed.last_key_value().map(|((_, task), _)| *task);
+        if let Some(task) = last_delayed {
+            self.remove(task);
+        } else if let Some(task) = self.ready.last_key_value().map(|((_, task), _)| *task) {
             self.remove(task);
             self.overflown = true;
         }
@@ -313,12 +331,13 @@ impl State {
             size_bytes: waiting.size_bytes,
             alone: waiting.alone,
         });
-        self.place(candidates.take(max))
+        self.place(candidates, max)
     }
 
     fn place<'c>(
         &self,
         candidates: impl IntoIterator<Item = Candidate<'c>>,
+        max: usize,
     ) -> Vec<(TaskId, BootId)> {
         let mut seats: Vec<Seat<'_>> = self
             .seats
@@ -333,8 +352,14 @@ impl State {
                 max_request_bytes: seat.max_request_bytes,
             })
             .collect();
-        let first = self.decisions % seats.len().max(1);
-        seats.rotate_left(first);
-        place(candidates, &mut seats, &mut Unlimited)
+        if !seats.is_empty() {
+            let first = self.decisions % seats.len() as u64;
+            seats.rotate_left(usize::try_from(first).unwrap_or(0));
+        }
+        place(candidates, &mut seats, &mut Unlimited, max)
     }
 }
+
+#[cfg(test)]
+#[path = "board/tests.rs"]
+mod tests;

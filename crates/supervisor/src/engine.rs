@@ -18,6 +18,7 @@ use taskfleet_core::{
 use taskfleet_proto::v1;
 use taskfleet_runtime::{Clock, Entropy, Tasks, transport::SharedConnector};
 use taskfleet_store::{Applied, Change, Store, StoreError};
+use tokio::sync::oneshot;
 
 use crate::{board::Board, executions::Executions, fleet::Fleet, hub::Hub, settings::Settings};
 
@@ -81,11 +82,29 @@ impl Engine {
         self: &Arc<Self>,
         changes: Vec<Change>,
     ) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
-        let results = self.store.apply(changes, self.time.now()).await?;
-        for applied in results.iter().flatten() {
-            self.take_effect(applied);
-        }
-        Ok(results)
+        let engine = self.clone();
+        let applying = async move {
+            let results = engine.store.apply(changes, engine.time.now()).await?;
+            for applied in results.iter().flatten() {
+                engine.take_effect(applied);
+            }
+            Ok(results)
+        };
+        self.to_the_end(applying).await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Runs `work` to its end also when whoever waits for it goes away, as the handler of a
+    /// call whose client hung up does: what is committed has to take effect in memory.
+    pub(crate) async fn to_the_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        self.tasks.spawn(async move {
+            // Nobody may be waiting any more.
+            let _ = answer.send(work.await);
+        });
+        answered.await.ok()
     }
 
     /// Applies events that have happened whether the store can be written now or not: tries

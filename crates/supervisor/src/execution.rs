@@ -44,6 +44,8 @@ enum Ending {
     Ended(Outcome),
     /// It is certain that it never started.
     NotStarted,
+    /// The worker is gone; with it the answer, if the request was sent.
+    Gone,
     /// The worker is gone, and with it the answer.
     Lost,
     /// It is over by other means: cancelled, expired, or claimed anew.
@@ -111,6 +113,9 @@ impl Engine {
     ) {
         let held = held(record);
         let Some(abandoned) = self.executions.begin(held) else { return };
+        let driving = Driving { engine: self.clone(), held };
+        // Its feed may have been forgotten since the claim, or never have been made.
+        self.hub.publish(record);
         let execution = Execution {
             engine: self.clone(),
             member: member.clone(),
@@ -119,7 +124,20 @@ impl Engine {
             held,
             sent: spec.is_none(),
         };
-        self.tasks.spawn(execution.run(spec, slot, abandoned));
+        self.tasks.spawn(execution.run(spec, slot, abandoned, driving));
+    }
+}
+
+/// An execution has a driver as long as this lives; a panic ends it too, and then the sweep
+/// finds the execution.
+struct Driving {
+    engine: Arc<Engine>,
+    held: Held,
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        self.engine.executions.end(self.held);
     }
 }
 
@@ -128,18 +146,25 @@ fn held(record: &TaskRecord) -> Held {
 }
 
 impl Execution {
-    async fn run(mut self, spec: Option<Arc<TaskSpec>>, slot: Slot, abandoned: CancellationToken) {
-        let engine = self.engine.clone();
+    async fn run(
+        mut self,
+        spec: Option<Arc<TaskSpec>>,
+        slot: Slot,
+        abandoned: CancellationToken,
+        driving: Driving,
+    ) {
+        let (engine, member) = (self.engine.clone(), self.member.clone());
         let ending = tokio::select! {
             biased;
             () = abandoned.cancelled() => Ending::Abandoned,
             ending = self.follow(spec) => ending,
+            () = member.gone() => Ending::Gone,
             () = engine.tasks.stopping() => Ending::Left,
         };
         // The worker's slot is free when its call has ended, before that is on disk.
         drop(slot);
         self.conclude(ending).await;
-        engine.executions.end(self.held);
+        drop(driving);
     }
 
     async fn conclude(&self, ending: Ending) {
@@ -147,8 +172,9 @@ impl Execution {
         match ending {
             Ending::Ended(outcome) => self.settle(outcome).await,
             Ending::NotStarted => self.report(Event::NotStarted { lease }).await,
-            Ending::Lost => self.report(Event::Lost { lease }).await,
-            Ending::Abandoned => self.member.settle(self.held, Verdict::Stale).await,
+            Ending::Gone if !self.sent => self.report(Event::NotStarted { lease }).await,
+            Ending::Gone | Ending::Lost => self.report(Event::Lost { lease }).await,
+            Ending::Abandoned => self.tell_worker(Verdict::Stale).await,
             Ending::Left => {}
         }
     }
@@ -164,7 +190,13 @@ impl Execution {
             }
             None => return,
         };
-        self.member.settle(self.held, verdict).await;
+        self.tell_worker(verdict).await;
+    }
+
+    /// The worker may have been given up and have come back since.
+    async fn tell_worker(&self, verdict: Verdict) {
+        let known = self.engine.fleet.member(self.member.boot_id);
+        known.as_ref().unwrap_or(&self.member).settle(self.held, verdict).await;
     }
 
     async fn report(&self, event: Event) {
@@ -176,9 +208,7 @@ impl Execution {
         let mut spec = spec;
         let mut strikes = 0;
         while strikes < STRIKES {
-            let Some(link) = self.member.link().await else {
-                return if self.sent { Ending::Lost } else { Ending::NotStarted };
-            };
+            let Some(link) = self.member.link().await else { return Ending::Gone };
             match self.stream(&link, &mut spec).await {
                 StreamEnd::Known(ending) => return ending,
                 // The worker is being dialled anew: it comes back, or is declared lost.
@@ -256,7 +286,7 @@ impl Execution {
         let mut message = first;
         loop {
             self.member.hear(self.engine.time.micros());
-            if !self.keep_text(&message) {
+            if !self.is_meant(&message) || !self.keep_text(&message) {
                 return StreamEnd::Broken;
             }
             if let Some(outcome) = read_outcome(message) {
@@ -268,6 +298,12 @@ impl Execution {
                 Err(status) => return refusal::after_first(&status),
             };
         }
+    }
+
+    /// A message is valid by its task and lease alone.
+    fn is_meant(&self, message: &TaskResponse) -> bool {
+        let same_task = message.task_id.parse() == Ok(self.held.task);
+        same_task && message.lease == self.held.lease.number()
     }
 
     /// False when text is missing, which attaching again brings.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use taskfleet_core::{BootId, RegistrationId, adoption::Held, machine::Event, task::Holder};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use dial::DialError;
 pub(crate) use member::{Description, LinkState, Member};
@@ -99,15 +99,11 @@ impl Engine {
         member.describe(description);
         let registration = RegistrationId::from_random(self.entropy.bytes());
         if let Some(settlements) = fresh {
-            match dial::adopt(self, &member).await {
-                Ok(link) => member.come_up(self, link),
-                Err(error) => {
-                    self.fleet.forget(&member);
-                    member.go();
-                    return Err(error);
-                }
-            }
-            self.tasks.spawn(member::serve(self.clone(), member.clone(), settlements));
+            // In a task of its own: a worker that gives up waiting for the answer must not
+            // leave a member behind that nobody dials.
+            let (answer, answered) = oneshot::channel();
+            self.tasks.spawn(member::welcome(self.clone(), member.clone(), settlements, answer));
+            answered.await.unwrap_or(Err(DialError::Silent))?;
         } else {
             member.redial_now();
             member.wait_up().await?;

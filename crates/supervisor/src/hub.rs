@@ -91,6 +91,12 @@ impl Default for Feed {
     }
 }
 
+/// How far a task has come: of two of its states the later one is greater.
+fn progress(record: &TaskRecord) -> (bool, Lease, u32, bool) {
+    let running = record.state == TaskState::Running;
+    (record.state.is_terminal(), record.lease, record.counters.returns(), running)
+}
+
 impl Feed {
     /// A piece of the text of `lease`; that of an older lease is passed over.
     pub(crate) fn text(&self, lease: Lease, offset: usize, delta: &str) -> Result<(), Gap> {
@@ -125,7 +131,10 @@ impl Feed {
             state.lease = record.lease;
             state.text = TextLog::default();
         }
-        state.record = Some(record.clone());
+        // Changes that were committed one after the other may take effect in another order.
+        if state.record.as_ref().is_none_or(|known| progress(known) <= progress(record)) {
+            state.record = Some(record.clone());
+        }
         drop(state);
         self.touch();
     }

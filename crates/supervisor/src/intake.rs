@@ -38,6 +38,13 @@ impl Engine {
         specs: Vec<TaskSpec>,
     ) -> Result<Vec<Submitted>, IntakeError> {
         self.check_room(&specs)?;
+        let engine = self.clone();
+        let committing = async move { engine.commit(specs).await };
+        let stopping = Err(IntakeError::Stopping);
+        self.to_the_end(committing).await.unwrap_or(stopping)
+    }
+
+    async fn commit(self: &Arc<Self>, specs: Vec<TaskSpec>) -> Result<Vec<Submitted>, IntakeError> {
         let now = self.time.now();
         let mut slots = Vec::with_capacity(specs.len());
         let mut tasks = Vec::with_capacity(specs.len());

@@ -1,8 +1,8 @@
 //! Finds what notifications missed: memory is a cache, the store is the truth.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use taskfleet_core::{adoption::Held, machine::Event};
+use taskfleet_core::{Lease, TaskId, adoption::Held, machine::Event};
 use taskfleet_store::{Running, StoreError};
 
 use crate::{engine::Engine, fleet::LinkState};
@@ -56,7 +56,13 @@ async fn expire(engine: &Arc<Engine>) -> Result<(), StoreError> {
 async fn compare(engine: &Arc<Engine>) -> Result<(), StoreError> {
     engine.board.expect_more();
     engine.hub.prune(|task| engine.executions.drives(task));
+    let driven = engine.executions.all();
     let rows = engine.store.running().await?;
+    // What was driven before the rows were read and does not stand in them is over.
+    let running: HashSet<(TaskId, Lease)> = rows.iter().map(|row| (row.id, row.lease)).collect();
+    for over in driven.iter().filter(|held| !running.contains(&(held.task, held.lease))) {
+        engine.executions.abandon(over.task, over.lease);
+    }
     let forgotten: Vec<Running> =
         rows.into_iter().filter(|row| !engine.executions.is_ours(held(row))).collect();
     let mut lost = Vec::new();

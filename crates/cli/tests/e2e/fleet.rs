@@ -24,6 +24,7 @@ use std::process::Output;
 use taskfleet_proto::v1::{
     GetTaskRequest, ListWorkersRequest, Task, TaskSpec, TaskState, Worker, WorkerState,
     fleet_service_client::FleetServiceClient, task_service_client::TaskServiceClient,
+    worker_registry_client::WorkerRegistryClient,
 };
 use taskfleet_runtime::transport::MAX_MESSAGE_BYTES;
 use tempfile::TempDir;
@@ -65,6 +66,11 @@ impl Fleet {
     /// The index of the worker that has this name in the fleet.
     pub(crate) fn index_of(&self, name: &str) -> usize {
         self.workers.iter().position(|worker| worker.name() == name).expect("a worker of ours")
+    }
+
+    /// A client of the supervisor's `WorkerRegistry`, as a worker has it.
+    pub(crate) fn registry(&self) -> WorkerRegistryClient<Channel> {
+        WorkerRegistryClient::new(self.channel())
     }
 
     /// The simulated API's process.

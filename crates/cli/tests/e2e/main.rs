@@ -7,6 +7,7 @@ mod faults;
 mod fleet;
 mod flood;
 mod promises;
+mod races;
 mod recovery;
 mod tasks;
 mod watching;

@@ -30,10 +30,13 @@ impl Execution {
                 self.member.rest(&self.engine);
                 StreamEnd::Known(Ending::NotStarted)
             }
-            // Another incarnation, not held, or over: it never starts there.
-            Code::FailedPrecondition | Code::NotFound | Code::Aborted => {
+            // Another incarnation, or another supervisor serves it now.
+            Code::FailedPrecondition => {
+                self.member.rest(&self.engine);
                 StreamEnd::Known(Ending::NotStarted)
             }
+            // Not held, or over: it never starts there.
+            Code::NotFound | Code::Aborted => StreamEnd::Known(Ending::NotStarted),
             Code::InvalidArgument => failed(FailureKind::InvalidRequest, Delivery::NotSent, status),
             _ => failed(FailureKind::Internal, Delivery::Sent, status),
         }

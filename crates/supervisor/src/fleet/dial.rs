@@ -9,7 +9,7 @@ use taskfleet_core::{
 };
 use taskfleet_proto::{
     parse_id,
-    v1::{AdoptRequest, AdoptResponse, worker_control_client::WorkerControlClient},
+    v1::{AdoptRequest, AdoptResponse, Settlement, worker_control_client::WorkerControlClient},
 };
 use taskfleet_runtime::{
     patience::answer_within,
@@ -17,7 +17,10 @@ use taskfleet_runtime::{
 };
 use tonic::Status;
 
-use super::{Member, Verdict};
+use super::{
+    Member,
+    settlements::{self, Verdict},
+};
 use crate::{engine::Engine, settings::DIAL_TIMEOUT};
 
 /// Why a worker could not be taken over.
@@ -38,8 +41,23 @@ pub(crate) enum DialError {
 /// How long a worker whose connection broke has to answer again.
 const REDIAL_FOR: Duration = Duration::from_secs(2);
 
-/// Connects, adopts, and sets right what the store and the worker see differently.
-pub(super) async fn adopt(engine: &Arc<Engine>, member: &Arc<Member>) -> Result<Link, DialError> {
+/// Connects, adopts, and sets right what the store and the worker see differently; what the
+/// worker is to forget goes into `unsent`.
+pub(super) async fn adopt(
+    engine: &Arc<Engine>,
+    member: &Arc<Member>,
+    unsent: &mut Vec<Settlement>,
+) -> Result<Link, DialError> {
+    let (link, answer) = reach(engine, member).await?;
+    settle_differences(engine, member, &answer, unsent).await;
+    Ok(link)
+}
+
+/// Connects and adopts.
+pub(super) async fn reach(
+    engine: &Arc<Engine>,
+    member: &Arc<Member>,
+) -> Result<(Link, AdoptResponse), DialError> {
     let address = member.holder().address;
     let link = Link::connect(&engine.connector, &address, DIAL_TIMEOUT).await?;
     let answer = ask(engine, &link).await?;
@@ -48,22 +66,29 @@ pub(super) async fn adopt(engine: &Arc<Engine>, member: &Arc<Member>) -> Result<
     }
     member.set_foreign_held(answer.foreign_held);
     member.offer(engine);
-    settle_differences(engine, member, &answer).await;
-    Ok(link)
+    Ok((link, answer))
 }
 
 /// The connection broke: the same process, or none.
-pub(super) async fn again(engine: &Arc<Engine>, member: &Arc<Member>) -> Result<Link, DialError> {
+pub(super) async fn again(
+    engine: &Arc<Engine>,
+    member: &Arc<Member>,
+    unsent: &mut Vec<Settlement>,
+) -> Result<Link, DialError> {
     let dialling = async {
         loop {
-            match adopt(engine, member).await {
+            match reach(engine, member).await {
                 Err(DialError::Silent | DialError::Unreachable(_)) => {}
                 decided => return decided,
             }
             tokio::time::sleep(engine.entropy.jittered(Duration::from_millis(100))).await;
         }
     };
-    answer_within(REDIAL_FOR, dialling).await.unwrap_or(Err(DialError::Silent))
+    let reached = answer_within(REDIAL_FOR, dialling).await;
+    let (link, answer) = reached.unwrap_or(Err(DialError::Silent))?;
+    // It lives: how long our own store takes now is not held against it.
+    settle_differences(engine, member, &answer, unsent).await;
+    Ok(link)
 }
 
 async fn ask(engine: &Engine, link: &Link) -> Result<AdoptResponse, DialError> {
@@ -78,19 +103,26 @@ async fn ask(engine: &Engine, link: &Link) -> Result<AdoptResponse, DialError> {
 }
 
 /// Adopts what is held and open, settles what is held and over, requeues what is not held.
-async fn settle_differences(engine: &Arc<Engine>, member: &Arc<Member>, answer: &AdoptResponse) {
+pub(super) async fn settle_differences(
+    engine: &Arc<Engine>,
+    member: &Arc<Member>,
+    answer: &AdoptResponse,
+    unsent: &mut Vec<Settlement>,
+) {
+    let epoch = engine.store.identity().epoch;
     let held: Vec<Held> = answer
         .held
         .iter()
         .filter_map(|held| {
             let task = parse_id("held.task_id", &held.task_id).ok()?;
-            Some(Held { task, lease: Lease::new(held.lease) })
+            let lease = Lease::new(held.lease);
+            // A lease of an epoch that has not been is none of ours.
+            (lease.epoch() <= epoch).then_some(Held { task, lease })
         })
         .filter(|held| !engine.executions.is_ours(*held))
         .collect();
     // A request of our own epoch may still lie in a connection that broke: it is asked for
     // with attach_only, which forbids it to start. Older ones are refused since Adopt.
-    let epoch = engine.store.identity().epoch;
     let undriven = engine.undriven(member.boot_id).await.into_iter();
     let (believed, mut recent): (Vec<Held>, Vec<Held>) =
         undriven.partition(|row| row.lease.epoch() < epoch);
@@ -109,7 +141,7 @@ async fn settle_differences(engine: &Arc<Engine>, member: &Arc<Member>, answer: 
     for ((held, _), result) in adopt.iter().zip(results) {
         match result {
             Ok(applied) => engine.attach(member, &applied.record),
-            Err(_) => member.settle(*held, Verdict::Stale).await,
+            Err(_) => unsent.push(settlements::message(*held, Verdict::Stale)),
         }
     }
 }

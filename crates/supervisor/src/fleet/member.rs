@@ -11,7 +11,7 @@ use std::{
 use taskfleet_core::{BootId, Timestamp, adoption::Held, task::Holder};
 use taskfleet_proto::v1::{self, Settlement};
 use taskfleet_runtime::transport::Link;
-use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 
 use super::{
     dial::{self, DialError},
@@ -110,7 +110,7 @@ impl Member {
     }
 
     pub(crate) fn describe(&self, description: Description) {
-        self.with(|known| *known = description);
+        self.with(|known| *known = Description { foreign_held: known.foreign_held, ..description });
     }
 
     pub(crate) fn set_foreign_held(&self, foreign_held: u64) {
@@ -120,14 +120,9 @@ impl Member {
     /// What a heartbeat says.
     pub(crate) fn beat(&self, engine: &Engine, slots: u32, draining: bool) {
         self.hear(engine.time.micros());
-        let changed = self.with(|known| {
-            let changed = known.slots != slots || known.draining != draining;
-            (known.slots, known.draining) = (slots, draining);
-            changed
-        });
-        if changed {
-            self.offer(engine);
-        }
+        self.with(|known| (known.slots, known.draining) = (slots, draining));
+        // Also when nothing changed: offers that cross each other are set right by the next.
+        self.offer(engine);
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Description) -> T) -> T {
@@ -145,6 +140,9 @@ impl Member {
 
     /// Tells the board what this worker takes now.
     pub(crate) fn offer(&self, engine: &Engine) {
+        if matches!(self.link_state(), LinkState::Gone) {
+            return;
+        }
         let known = self.description();
         engine.board.offer(Offer {
             holder: self.holder(),
@@ -208,6 +206,13 @@ impl Member {
         }
     }
 
+    /// Waits until the worker is gone.
+    pub(crate) async fn gone(&self) {
+        let mut link = self.link.subscribe();
+        // Fails only when the member itself is gone.
+        let _ = link.wait_for(|state| matches!(state, LinkState::Gone)).await;
+    }
+
     pub(super) async fn wait_up(&self) -> Result<(), DialError> {
         match tokio::time::timeout(DIAL_TIMEOUT, self.link()).await {
             Ok(Some(_)) => Ok(()),
@@ -248,13 +253,58 @@ impl Member {
     }
 }
 
+/// Dials back a worker that wants to join, says how that went, and serves it.
+pub(super) async fn welcome(
+    engine: Arc<Engine>,
+    member: Arc<Member>,
+    waiting: mpsc::Receiver<Settlement>,
+    answer: oneshot::Sender<Result<(), DialError>>,
+) {
+    let mut unsent = Vec::new();
+    let adopted = dial::adopt(&engine, &member, &mut unsent).await;
+    let outcome = match adopted {
+        Ok(link) => {
+            member.come_up(&engine, link);
+            Ok(())
+        }
+        Err(error) => {
+            engine.fleet.forget(&member);
+            member.go();
+            Err(error)
+        }
+    };
+    let joined = outcome.is_ok();
+    // The worker may have given up waiting; it asks again, and finds itself known.
+    let _ = answer.send(outcome);
+    if joined {
+        serve(engine, member, waiting, unsent).await;
+    }
+}
+
+/// Declares the worker lost when serving it ends in a panic.
+struct NotServed {
+    engine: Arc<Engine>,
+    member: Arc<Member>,
+}
+
+impl Drop for NotServed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let (engine, member) = (self.engine.clone(), self.member.clone());
+            let lost = async move { engine.worker_lost(&member, "serving it failed").await };
+            self.engine.tasks.spawn(lost);
+        }
+    }
+}
+
 /// Serves a worker whose link is up, until its process is gone.
-pub(super) async fn serve(
+async fn serve(
     engine: Arc<Engine>,
     member: Arc<Member>,
     mut waiting: mpsc::Receiver<Settlement>,
+    mut unsent: Vec<Settlement>,
 ) {
-    let mut unsent = Vec::new();
+    let _guard = NotServed { engine: engine.clone(), member: member.clone() };
     loop {
         let LinkState::Up(link) = member.link_state() else { return };
         let verdict = tokio::select! {
@@ -267,7 +317,7 @@ pub(super) async fn serve(
             Some(evidence) => evidence,
             None => {
                 member.go_down(&engine);
-                match dial::again(&engine, &member).await {
+                match dial::again(&engine, &member, &mut unsent).await {
                     Ok(link) => {
                         member.come_up(&engine, link);
                         continue;
@@ -288,10 +338,11 @@ pub(super) async fn recall(
     waiting: mpsc::Receiver<Settlement>,
 ) {
     let grace = engine.settings.start_grace();
+    let mut unsent = Vec::new();
     let found = tokio::time::timeout(grace, async {
         loop {
-            match dial::adopt(&engine, &member).await {
-                Ok(link) => return Ok(link),
+            match dial::reach(&engine, &member).await {
+                Ok(reached) => return Ok(reached),
                 Err(error @ DialError::OtherProcess) => return Err(error),
                 Err(_) => {}
             }
@@ -305,9 +356,10 @@ pub(super) async fn recall(
         () = engine.tasks.stopping() => return,
     };
     match found {
-        Ok(Ok(link)) => {
+        Ok(Ok((link, answer))) => {
+            dial::settle_differences(&engine, &member, &answer, &mut unsent).await;
             member.come_up(&engine, link);
-            serve(engine, member, waiting).await;
+            serve(engine, member, waiting, unsent).await;
         }
         Ok(Err(error)) => engine.worker_lost(&member, &error.to_string()).await,
         Err(_) => engine.worker_lost(&member, "not reachable within the start grace").await,

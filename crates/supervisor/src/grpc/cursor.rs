@@ -25,12 +25,8 @@ pub(super) struct Change {
 
 impl Change {
     pub(super) fn of(record: &TaskRecord) -> Self {
-        let counters = record.counters;
-        Self {
-            state: record.state as u8,
-            lease: record.lease,
-            returns: counters.attempts + counters.losses + counters.throttles + counters.requeues,
-        }
+        let returns = record.counters.returns();
+        Self { state: record.state as u8, lease: record.lease, returns }
     }
 }
 

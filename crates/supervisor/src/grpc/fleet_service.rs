@@ -78,7 +78,9 @@ fn stats(engine: &Engine) -> v1::GetStatsResponse {
 fn worker(engine: &Engine, member: &Member) -> v1::Worker {
     let known = member.description();
     let (state, detail) = state(member, known.draining, known.slots);
-    let silent = engine.time.micros().saturating_sub(member.heard_micros());
+    let heard = member.heard_micros();
+    let silent = Duration::from_micros(engine.time.micros().saturating_sub(heard));
+    let since = |silent| prost_types::Duration::try_from(silent).ok();
     let mut worker = v1::Worker {
         name: known.name,
         boot_id: member.boot_id.to_string(),
@@ -89,7 +91,7 @@ fn worker(engine: &Engine, member: &Member) -> v1::Worker {
         features: known.features,
         account: known.account,
         registered_at: Some(view::timestamp(known.registered_at)),
-        since_heard: prost_types::Duration::try_from(Duration::from_micros(silent)).ok(),
+        since_heard: Some(silent).filter(|_| heard > 0).and_then(since),
         detail: detail.to_owned(),
         foreign_held: known.foreign_held,
         version: known.version,
@@ -118,7 +120,11 @@ fn state(member: &Member, draining: bool, slots: u32) -> (v1::WorkerState, &'sta
 
 impl Fleet {
     /// Why a task that is ready has no slot.
-    pub(crate) fn why_no_slot(&self, record: &TaskRecord) -> (v1::WaitReason, String) {
+    pub(crate) fn why_no_slot(
+        &self,
+        record: &TaskRecord,
+        has_room: bool,
+    ) -> (v1::WaitReason, String) {
         let members = self.members();
         let ready: Vec<_> = members
             .iter()
@@ -134,6 +140,11 @@ impl Fleet {
         } else if !ready.iter().any(|known| serves(&known.models)) {
             let model = record.model.as_deref().unwrap_or_default();
             (v1::WaitReason::NoWorkerForModel, format!("no worker serves the model {model}"))
+        } else if record.runs_alone() {
+            let detail = "workers died with it, so it waits for one that runs nothing else";
+            (v1::WaitReason::NoFreeSlot, detail.to_owned())
+        } else if has_room {
+            (v1::WaitReason::Starting, "its turn is about to come".to_owned())
         } else {
             (v1::WaitReason::NoFreeSlot, "all slots are in use".to_owned())
         }

@@ -113,6 +113,10 @@ impl TaskService for TaskApi {
     ) -> Result<Response<Self::WatchTasksStream>, Status> {
         let request = request.into_inner();
         let after = cursor::read_outcome_cursor(&request.cursor)?;
+        if after.is_some_and(|after| after > self.engine.store.last_outcome()) {
+            let message = "cursor: lies beyond this store's last outcome; was it restored?";
+            return Err(Status::out_of_range(message));
+        }
         let events = watch::many(self.engine.clone(), request, after);
         Ok(Response::new(Box::pin(events)))
     }
@@ -237,7 +241,7 @@ impl Engine {
                 (v1::WaitReason::Throttled, format!("the API said slow down: {}", kind.name()))
             }
             (Some(_), _) => (v1::WaitReason::Backoff, "waits before the next try".to_owned()),
-            (None, _) => self.fleet.why_no_slot(record),
+            (None, _) => self.fleet.why_no_slot(record, self.board.has_room()),
         };
         let until = backoff.map(view::timestamp);
         let mut waiting = v1::Waiting { detail, until, ..v1::Waiting::default() };

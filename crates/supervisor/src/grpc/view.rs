@@ -37,13 +37,21 @@ pub(super) fn task(detail: TaskDetail) -> v1::Task {
         started_at: record.claimed_at.map(timestamp),
         finished_at: record.finished_at.map(timestamp),
         worker: record.holder.as_ref().map(|holder| holder.name.clone()).unwrap_or_default(),
-        attempts: attempts.iter().map(attempt).chain(live_attempt(&record)).collect(),
+        attempts: told(&attempts).map(attempt).chain(live_attempt(&record)).collect(),
         retry_of: meta.retry_of.map(|id| id.to_string()).unwrap_or_default(),
         ..v1::Task::default()
     };
     task.set_state(record.state.into());
     task.result = result.map(|result| stored_result(result, record.kind));
     task
+}
+
+/// The first ten and the last ninety: a task that was throttled for hours has thousands, and
+/// a message has a limit. The counters tell how many there were.
+fn told(attempts: &[Attempt]) -> impl Iterator<Item = &Attempt> {
+    let first = attempts.len().min(10);
+    let last = attempts.len().saturating_sub(90).max(first);
+    attempts[..first].iter().chain(&attempts[last..])
 }
 
 pub(super) fn counters(counters: Counters) -> v1::Counters {

@@ -19,8 +19,11 @@ use crate::{engine::Engine, hub::Feed};
 
 /// Text of one event, in bytes at most.
 const MAX_DELTA: usize = 256 << 10;
-/// Outcomes read from the store at once.
-const PAGE: usize = 200;
+/// Outcomes read from the store at once …
+const PAGE: usize = 64;
+/// … with so much of each result, in bytes: a reader that stops holds 16 MiB at most. What
+/// is longer is read with GetResult.
+const FEED_RESULT: usize = 256 << 10;
 /// A watcher looks at least this often, whatever it was told.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -203,7 +206,7 @@ pub(super) fn many(
         group: request.group,
         labels: request.labels.into_iter().collect(),
     };
-    let max_result = if request.omit_results { 0 } else { INLINE_RESULT };
+    let max_result = if request.omit_results { 0 } else { FEED_RESULT };
     let start = v1::WatchTasksResponse { cursor: cursor::outcome_cursor(number), task: None };
     let feed = OutcomeFeed {
         engine,
@@ -248,7 +251,8 @@ impl OutcomeFeed {
 
     /// Reads the next page, waiting until there is one.
     async fn turn_page(&mut self) -> Result<(), Status> {
-        let latest = *self.outcomes.borrow_and_update();
+        let told = *self.outcomes.borrow_and_update();
+        let latest = told.max(self.engine.store.last_outcome());
         if latest <= self.number {
             tokio::select! {
                 _ = tokio::time::timeout(LOOK_EVERY, self.outcomes.changed()) => {}

@@ -47,8 +47,9 @@ fn parameters(text: Option<&str>) -> Result<Map<String, Value>, Failure> {
     let Some(text) = text else {
         return Ok(Map::new());
     };
-    let parameters: Map<String, Value> = serde_json::from_str(text)
-        .map_err(|error| invalid(format!("parameters_json: is not a JSON object: {error}")))?;
+    let parameters: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
+        invalid(format!("parameters_json: is not a JSON object, at column {}", error.column()))
+    })?;
     match OURS.into_iter().find(|name| parameters.contains_key(*name)) {
         Some(name) => Err(invalid(format!("parameters_json: must not set `{name}`"))),
         None => Ok(parameters),
@@ -71,8 +72,9 @@ fn ask_for_usage(parameters: &mut Map<String, Value>) {
 /// # Errors
 /// `invalid_request` when it is no JSON or asks for a stream.
 pub(super) fn raw(body: String) -> Result<Box<RawValue>, Failure> {
-    let body = RawValue::from_string(body)
-        .map_err(|error| invalid(format!("request.body: is not JSON: {error}")))?;
+    let body = RawValue::from_string(body).map_err(|error| {
+        invalid(format!("request.body: is not JSON, at column {}", error.column()))
+    })?;
     let fields: Map<String, Value> = serde_json::from_str(body.get())
         .map_err(|_| invalid("request.body: is not a JSON object"))?;
     match fields.get("stream") {
