@@ -14,6 +14,7 @@ mod e2e {
     pub(crate) mod fleet;
 }
 
+mod arrival;
 mod bare;
 mod cost;
 
@@ -23,6 +24,7 @@ use taskfleet_proto::v1::{SubmitTasksRequest, Task, TaskSpec, WatchTasksRequest}
 use tokio::time::Instant;
 
 use crate::{
+    arrival::Relay,
     cost::Costs,
     e2e::fleet::{Fleet, Plan},
 };
@@ -37,12 +39,13 @@ async fn main() {
     let wanted = std::env::args().skip(1).find_map(|arg| arg.parse().ok());
     let tasks: usize = wanted.unwrap_or(20_000);
     let slots = (AT_ONCE / 3).to_string();
-    let plan = Plan::new(3).sim(&["--deltas", "8"]).worker_setting("SLOTS", &slots);
+    let plan =
+        Plan::new(3).sim(&["--deltas", "8"]).worker_variable("TASKFLEET_WORKER__SLOTS", &slots);
+    idle_latency(plan.clone()).await;
+
     let mut fleet = plan.start().await;
     let sim = fleet.sim().address().to_owned();
-
     run(&fleet, 500).await;
-    idle_latency(&fleet).await;
     let bare = bare::loop_of(&sim, tasks, AT_ONCE).await;
     println!("bare loop of {AT_ONCE} calls at once: {bare:.0} calls/s");
 
@@ -75,11 +78,16 @@ async fn run(fleet: &Fleet, tasks: usize) -> Duration {
     start.elapsed()
 }
 
-/// One task after the other: from the call of SubmitTask to its answer, to the claim, and to
-/// the outcome as the client sees it.
-async fn idle_latency(fleet: &Fleet) {
+/// One task after the other: from the call of SubmitTask to its answer, to the request's
+/// arrival at the API, and to the outcome as the client sees it.
+async fn idle_latency(plan: Plan) {
+    let relay = Relay::start().await;
+    let base_url = format!("http://{}/v1", relay.address);
+    let mut fleet = plan.worker_variable("OPENAI_BASE_URL", &base_url).start().await;
+    relay.target.send_replace(fleet.sim().address().to_owned());
+    run(&fleet, 500).await;
     let mut client = fleet.tasks();
-    let (mut answered, mut seen) = (Vec::new(), Vec::new());
+    let (mut answered, mut called, mut seen) = (Vec::new(), Vec::new(), Vec::new());
     for n in 0..SINGLES {
         let request = WatchTasksRequest { group: format!("single-{n}"), ..Default::default() };
         let mut feed = client.watch_tasks(request).await.unwrap().into_inner();
@@ -89,9 +97,11 @@ async fn idle_latency(fleet: &Fleet) {
         answered.push(start.elapsed());
         let task: Task = feed.message().await.unwrap().unwrap().task.unwrap();
         seen.push(start.elapsed());
+        called.push(relay.last() - start);
         assert_eq!(task.counters.unwrap_or_default().requeues, 0);
     }
     print_quantiles("idle: SubmitTask to its answer (claimed)", answered);
+    print_quantiles("idle: SubmitTask to the request at the API", called);
     print_quantiles("idle: SubmitTask to the outcome seen", seen);
 }
 

@@ -13,7 +13,7 @@ const STREAMS: u64 = 10_000;
 /// find them all over, and give up every worker.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_streams_survive_a_supervisor_that_stands_still() {
-    let plan = Plan::new(3).worker_setting("SLOTS", "4000");
+    let plan = Plan::new(3).worker_variable("TASKFLEET_WORKER__SLOTS", "4000");
     let mut fleet = plan.start().await;
     submit(&fleet, STREAMS).await;
     until_within(LIMIT, "all streams run", || async {

@@ -160,7 +160,8 @@ async fn the_feed_brings_each_outcome_once_also_over_a_restart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deadline_ends_a_waiting_task_and_a_running_one() {
-    let fleet = crate::fleet::Plan::new(1).worker_setting("SLOTS", "1").start().await;
+    let fleet =
+        crate::fleet::Plan::new(1).worker_variable("TASKFLEET_WORKER__SLOTS", "1").start().await;
     // The waiting one expires first: it must not start in the slot of the other.
     let with_deadline = |content: &str, seconds| TaskSpec {
         deadline: Some(prost_types::Duration { seconds, nanos: 0 }),

@@ -30,7 +30,7 @@ async fn until_nothing_runs(fleet: &Fleet) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hanging_workers_streams_go_on_elsewhere_and_it_serves_again_when_it_wakes() {
-    let mut fleet = Plan::new(2).worker_setting("SLOTS", "4").start().await;
+    let mut fleet = Plan::new(2).worker_variable("TASKFLEET_WORKER__SLOTS", "4").start().await;
     let ids =
         submit_many(&fleet, 4, |n| prompt(format!("{n} [sim:ok,deltas=120,delay=100]"))).await;
     until("all are called", || async { (fleet.calls().await.open == 4).then_some(()) }).await;
@@ -58,7 +58,7 @@ async fn a_hanging_workers_streams_go_on_elsewhere_and_it_serves_again_when_it_w
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancel_whose_client_hangs_up_still_ends_the_call() {
-    let fleet = Plan::new(1).worker_setting("SLOTS", "200").start().await;
+    let fleet = Plan::new(1).worker_variable("TASKFLEET_WORKER__SLOTS", "200").start().await;
     let ids = submit_many(&fleet, 150, |n| prompt(format!("{n} [sim:hang]"))).await;
     until("all are called", || async { (fleet.calls().await.open == 150).then_some(()) }).await;
     let hang_up = |(n, id): (usize, &String)| {
@@ -79,7 +79,7 @@ async fn a_cancel_whose_client_hangs_up_still_ends_the_call() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancel_that_meets_the_start_of_its_task_leaves_no_call_behind() {
-    let mut fleet = Plan::new(0).worker_setting("SLOTS", "1000").start().await;
+    let mut fleet = Plan::new(0).worker_variable("TASKFLEET_WORKER__SLOTS", "1000").start().await;
     let ids = submit_many(&fleet, 600, |n| prompt(format!("{n} [sim:hang]"))).await;
     fleet.add_worker().await;
     until("they are being started", || async { (fleet.calls().await.total > 0).then_some(()) })
@@ -123,7 +123,7 @@ async fn a_worker_that_gives_up_registering_can_register_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tasks_that_nobody_can_take_hold_up_nobody_else() {
-    let fleet = Plan::new(1).worker_setting("MODELS", "small").start().await;
+    let fleet = Plan::new(1).worker_variable("TASKFLEET_WORKER__MODELS", "small").start().await;
     let of = |model: &str| TaskSpec { model: model.to_owned(), ..prompt("hello".into()) };
     let stuck = submit_many(&fleet, 1_100, |_| of("nope")).await;
     let ids = submit_many(&fleet, 20, |_| of("small")).await;

@@ -51,7 +51,8 @@ async fn a_worker_that_is_asked_to_stop_finishes_its_call_first() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failed_attempts_are_retried_and_told() {
-    let plan = Plan::new(1).sim(&["--latency-ms", "5"]).worker_setting("SLOTS", "2");
+    let plan =
+        Plan::new(1).sim(&["--latency-ms", "5"]).worker_variable("TASKFLEET_WORKER__SLOTS", "2");
     let mut fleet = plan.supervisor("HEARTBEAT_SECONDS", "1").start().await;
     let pid = fleet.worker(0).pid();
     fleet.worker(0).restart_elsewhere().await;

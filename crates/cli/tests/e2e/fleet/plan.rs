@@ -35,9 +35,9 @@ impl Plan {
         self
     }
 
-    /// A setting of every worker, such as `("SLOTS", "1")`.
-    pub(crate) fn worker_setting(mut self, key: &str, value: &str) -> Self {
-        self.worker_env.push((format!("TASKFLEET_WORKER__{key}"), value.to_owned()));
+    /// A variable of every worker's environment, such as `("TASKFLEET_WORKER__SLOTS", "1")`.
+    pub(crate) fn worker_variable(mut self, key: &str, value: &str) -> Self {
+        self.worker_env.push((key.to_owned(), value.to_owned()));
         self
     }
 
