@@ -34,7 +34,9 @@ use crate::{
 /// The first message says that the work has begun; without it, the request may lie anywhere.
 const FIRST_MESSAGE_WITHIN: Duration = Duration::from_secs(5);
 /// How long after an attempt's time the worker may still say that it was over.
-const SLACK: Duration = Duration::from_secs(15);
+const SLACK: Duration = Duration::from_secs(10);
+/// How long an outcome is still looked for when even that was not enough.
+const LAST_CHANCE: Duration = Duration::from_secs(5);
 /// Streams that may break on a living connection before it counts as an attempt.
 const STRIKES: u32 = 3;
 
@@ -238,14 +240,17 @@ impl Execution {
         // The worker has it: the prompt is not needed again.
         *spec = None;
         let limit = self.record.remaining_attempt_time(self.engine.time.now()) + SLACK;
-        match tokio::time::timeout(limit, self.read(messages, first)).await {
-            Ok(end) => end,
-            Err(_) => {
-                let message = "the worker did not end the attempt when its time was over";
-                let outcome = Outcome::failed(FailureKind::Timeout, Delivery::Sent, message);
-                StreamEnd::Known(Ending::Ended(outcome))
-            }
+        let mut reading = std::pin::pin!(self.read(messages, first));
+        if let Ok(end) = tokio::time::timeout(limit, &mut reading).await {
+            return end;
         }
+        // If this process stood still meanwhile, the outcome lies in its sockets.
+        let late = answer_within(LAST_CHANCE, reading).await;
+        late.unwrap_or_else(|_| {
+            let message = "the worker did not end the attempt when its time was over";
+            let outcome = Outcome::failed(FailureKind::Timeout, Delivery::Sent, message);
+            StreamEnd::Known(Ending::Ended(outcome))
+        })
     }
 
     fn unacknowledged(&self) -> StreamEnd {

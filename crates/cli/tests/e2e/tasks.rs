@@ -1,6 +1,9 @@
 //! A task from its submission to its result, through the CLI.
 
+use std::process::Stdio;
+
 use taskfleet_proto::v1::TaskState;
+use tokio::io::AsyncReadExt;
 
 use crate::fleet::Fleet;
 
@@ -19,18 +22,17 @@ async fn a_supervisor_that_is_killed_and_restarted_costs_no_call_and_no_text() {
     let mut fleet = Fleet::start(1).await;
     let id = fleet.submit("hello [sim:ok,deltas=100,delay=30]").await;
     fleet.until_state(&id, TaskState::Running).await;
-    let watching = fleet.command(&["watch", &id]).output();
-    let restarting = async {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        fleet.supervisor().kill();
-        fleet.supervisor().restart().await;
-    };
-    let (watched, ()) = tokio::join!(watching, restarting);
-    let watched = watched.unwrap();
-    assert!(watched.status.success(), "{}", String::from_utf8_lossy(&watched.stderr));
+    let mut watch = fleet.command(&["watch", &id]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut printing = watch.stdout.take().unwrap();
+    let mut printed = vec![0; 20];
+    printing.read_exact(&mut printed).await.unwrap();
+    fleet.supervisor().kill();
+    fleet.supervisor().restart().await;
+    printing.read_to_end(&mut printed).await.unwrap();
+    assert!(watch.wait().await.unwrap().success());
     let task = fleet.ended(&id).await;
     assert_eq!(task.state(), TaskState::Completed);
-    let printed = String::from_utf8(watched.stdout).unwrap().replace('\n', "");
+    let printed = String::from_utf8(printed).unwrap().replace('\n', "");
     assert_eq!(printed, task.result.unwrap().text.replace('\n', ""));
     assert_eq!(fleet.calls().await.total, 1);
 }

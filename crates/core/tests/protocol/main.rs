@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Of each property; more with `PROPTEST_CASES`.
-const CASES: u32 = 256;
+const CASES: u32 = 1_000;
 
 fn run(promise: Promise, no_word: NoWord, actions: &[Action]) {
     let mut world = World::new(promise, no_word);

@@ -35,7 +35,14 @@ impl WorkerRegistry for RegistryApi {
         let request = request.into_inner();
         let protocol = agree_on_protocol(&request)?;
         let boot_id: BootId = parse_id("boot_id", &request.boot_id)?;
+        let told_a_token = !request.join_token.is_empty();
         let description = self.describe(request, peer)?;
+        if told_a_token {
+            tracing::warn!(
+                worker = description.name,
+                "a worker sent a join token; none is checked"
+            );
+        }
         let address = description.address.clone();
         let registration = self.engine.join(boot_id, description).await;
         let registration = registration.map_err(|error| dial_back_failed(&address, &error))?;
