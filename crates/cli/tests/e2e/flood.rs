@@ -16,12 +16,12 @@ async fn ten_thousand_streams_survive_a_supervisor_that_stands_still() {
     let plan = Plan::new(3).worker_variable("TASKFLEET_WORKER__SLOTS", "4000");
     let mut fleet = plan.start().await;
     submit(&fleet, STREAMS).await;
-    until_within(LIMIT, "all streams run", || async {
-        (stats(&fleet).await?.running == STREAMS).then_some(())
+    until_within(LIMIT, "all are handed out", || async {
+        (stats(&fleet).await?.queued == 0).then_some(())
     })
     .await;
-    until_within(LIMIT, "all calls are open", || async {
-        (fleet.calls().await.open == STREAMS).then_some(())
+    until_within(LIMIT, "all calls were made", || async {
+        (fleet.calls().await.total == STREAMS).then_some(())
     })
     .await;
     for pause in [2, 5] {
@@ -39,7 +39,8 @@ async fn ten_thousand_streams_survive_a_supervisor_that_stands_still() {
     assert_eq!(fleet.workers().await.len(), 3, "no worker was given up");
     let calls = fleet.calls().await;
     assert_eq!((calls.total, calls.closed_early), (STREAMS, 0), "no call was repeated or cut");
-    assert!(!fleet.log("supervisor").contains("worker lost"));
+    let log = fleet.log("supervisor");
+    assert!(!log.contains("worker lost") && !log.contains("connection broke"), "{log}");
 }
 
 /// The streams last twenty-two seconds, and the machine may be busy.

@@ -316,6 +316,7 @@ async fn serve(
         let evidence = match verdict {
             Some(evidence) => evidence,
             None => {
+                tracing::info!(worker = member.name(), "a worker's connection broke, dialling it");
                 member.go_down(&engine);
                 match dial::again(&engine, &member, &mut unsent).await {
                     Ok(link) => {
