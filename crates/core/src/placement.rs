@@ -97,6 +97,7 @@ pub fn place<'c>(
     let mut free: u64 = seats.iter().map(|seat| u64::from(seat.free())).sum();
     let mut placed = Vec::new();
     let mut hopeless = Hopeless::default();
+    let mut reserved = false;
     for candidate in candidates {
         if free == 0 || placed.len() == max {
             break;
@@ -105,7 +106,10 @@ pub fn place<'c>(
             continue;
         }
         let Some(seat) = best(seats, &candidate) else {
-            free -= reserve(seats, &candidate);
+            if candidate.alone && !reserved {
+                free -= reserve(seats, &candidate);
+                reserved = true;
+            }
             hopeless.add(&candidate);
             continue;
         };
@@ -145,9 +149,6 @@ impl<'c> Hopeless<'c> {
 
 /// Keeps a worker free for a task that has to run alone; returns how many slots that closes.
 fn reserve(seats: &mut [Seat<'_>], candidate: &Candidate<'_>) -> u64 {
-    if !candidate.alone {
-        return 0;
-    }
     let emptiest = seats
         .iter_mut()
         .filter(|seat| seat.in_use > 0 && !seat.taken_alone && seat.fits(candidate))
@@ -214,6 +215,9 @@ mod tests {
         let alone = Candidate { alone: true, ..task(1) };
         assert!(workers([alone, task(2)], &mut [seat(1, 8, 3)]).is_empty());
         assert_eq!(workers([alone, task(2)], &mut [seat(1, 8, 3), seat(2, 8, 5)]), [2]);
+        let smaller = Candidate { size_bytes: 1, alone: true, ..task(3) };
+        let seats = &mut [seat(1, 8, 3), seat(2, 8, 5)];
+        assert_eq!(workers([alone, smaller, task(2)], seats), [2], "one worker, not all");
     }
 
     #[test]

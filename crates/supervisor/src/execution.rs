@@ -225,6 +225,9 @@ impl Execution {
     /// Starts the execution or attaches to it, and follows it as long as this stream lasts.
     async fn stream(&mut self, link: &Link, spec: &mut Option<Arc<TaskSpec>>) -> StreamEnd {
         let Ok(permit) = self.member.starts.acquire().await else { return StreamEnd::Broken };
+        if link.is_closed() {
+            return StreamEnd::Broken;
+        }
         let request = self.request(spec.as_deref());
         let attaching = std::mem::replace(&mut self.sent, true);
         let opening = open(link, request);

@@ -127,8 +127,9 @@ impl Engine {
     /// drivers see that the member is gone and report their own leases.
     pub(crate) async fn worker_lost(self: &Arc<Self>, member: &Arc<Member>, evidence: &str) {
         self.fleet.forget(member);
-        self.board.leave(member.boot_id);
+        // In this order: an offer that is just being made sees that the member is gone.
         member.go();
+        self.board.leave(member.boot_id);
         let (worker, boot_id) = (member.name(), member.boot_id);
         if member.description().draining {
             tracing::info!(worker, %boot_id, "a draining worker is gone");

@@ -54,7 +54,8 @@ impl Engine {
             slots.push(slot);
         }
         let specs: Vec<Arc<TaskSpec>> = tasks.iter().map(|task| task.spec.clone()).collect();
-        let marked = self.executions.claiming(tasks.iter().map(|task| task.id).collect());
+        let claimed = tasks.iter().filter(|task| task.claim.is_some());
+        let marked = self.executions.claiming(claimed.map(|task| task.id).collect());
         let submitted = self.store.submit(tasks, now).await?;
         for ((result, spec), slot) in submitted.iter().zip(specs).zip(slots) {
             if let Submitted::New(record) = result {

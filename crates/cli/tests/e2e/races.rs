@@ -8,7 +8,7 @@ use taskfleet_proto::v1::{
     CancelTaskRequest, RegisterRequest, SubmitTasksRequest, TaskSpec, TaskState,
 };
 
-use crate::fleet::{Fleet, Plan, until};
+use crate::fleet::{Fleet, Plan, until, until_within};
 
 async fn submit_many(fleet: &Fleet, count: usize, spec: impl Fn(usize) -> TaskSpec) -> Vec<String> {
     let tasks = (0..count).map(spec).collect();
@@ -21,7 +21,9 @@ fn prompt(content: String) -> TaskSpec {
 }
 
 async fn until_nothing_runs(fleet: &Fleet) {
-    until("no call is open and no slot in use", || async {
+    // Sooner than the sweep, which would find it too, looks again.
+    let soon = Duration::from_secs(3);
+    until_within(soon, "no call is open and no slot in use", || async {
         let in_use: u32 = fleet.workers().await.iter().map(|worker| worker.slots_in_use).sum();
         (fleet.calls().await.open == 0 && in_use == 0).then_some(())
     })

@@ -110,7 +110,12 @@ impl Member {
     }
 
     pub(crate) fn describe(&self, description: Description) {
-        self.with(|known| *known = Description { foreign_held: known.foreign_held, ..description });
+        // While the worker is connected, its address is the one at which it was dialled back.
+        let up = matches!(self.link_state(), LinkState::Up(_));
+        self.with(|known| {
+            let address = if up { known.address.clone() } else { description.address };
+            *known = Description { foreign_held: known.foreign_held, address, ..description };
+        });
     }
 
     pub(crate) fn set_foreign_held(&self, foreign_held: u64) {
@@ -151,6 +156,9 @@ impl Member {
             max_request_bytes: known.max_request_bytes,
             open: self.takes_work(known.draining),
         });
+        if matches!(self.link_state(), LinkState::Gone) {
+            engine.board.leave(self.boot_id);
+        }
     }
 
     fn takes_work(&self, draining: bool) -> bool {

@@ -29,6 +29,8 @@ use crate::api::failure;
 
 /// Errors have small bodies; what is longer is no error of an API.
 const MAX_ERROR_BYTES: usize = 64 << 10;
+/// How long the body of an error may take.
+const ERROR_BODY_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The service under the client library, for one call.
 #[derive(Clone)]
@@ -83,7 +85,9 @@ impl SendOnce {
 
     async fn refusal(&self, response: Response) -> Failure {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = read(response, MAX_ERROR_BYTES).await.unwrap_or_default();
+        // Status and headers decide; a body that stalls must not turn them into a timeout.
+        let reading = tokio::time::timeout(ERROR_BODY_WITHIN, read(response, MAX_ERROR_BYTES));
+        let body = reading.await.ok().and_then(Result::ok).unwrap_or_default();
         self.exchange.progress.reached(Delivery::Answered);
         error_body::refusal(status, &headers, &body, &self.exchange)
     }
