@@ -21,8 +21,8 @@ fn prompt(content: String) -> TaskSpec {
 }
 
 async fn until_nothing_runs(fleet: &Fleet) {
-    // Sooner than the sweep, which would find it too, looks again.
-    let soon = Duration::from_secs(3);
+    // Longer than it takes, for other tests load the machine meanwhile.
+    let soon = Duration::from_secs(10);
     until_within(soon, "no call is open and no slot in use", || async {
         let in_use: u32 = fleet.workers().await.iter().map(|worker| worker.slots_in_use).sum();
         (fleet.calls().await.open == 0 && in_use == 0).then_some(())
