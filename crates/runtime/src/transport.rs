@@ -1,6 +1,7 @@
 //! How bytes travel: the listener and the connector are parameters, so that a simulated
 //! network fits, and the HTTP/2 settings stand here once for all parties.
 
+mod carrying;
 mod link;
 mod server;
 mod tcp;
@@ -10,8 +11,9 @@ use std::{io, net::SocketAddr, sync::Arc};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::async_trait;
 
+pub use carrying::Carrying;
 pub use link::{Link, LinkError};
-pub use server::{ServerIo, Stopped, bound_server, incoming, serve};
+pub use server::{Ends, ServerIo, Stopped, bound_server, incoming, serve};
 pub use tcp::{TcpConnector, TcpListener};
 
 /// A connection's two directions of bytes.

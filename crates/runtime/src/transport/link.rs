@@ -2,18 +2,15 @@
 
 use std::{
     io,
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
     time::Duration,
 };
 
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::{Channel, Endpoint};
 
-use super::{BoxedIo, CONNECTION_WINDOW, STREAM_WINDOW, SharedConnector};
+use super::{CONNECTION_WINDOW, STREAM_WINDOW, SharedConnector, carrying::Carrying};
 
 /// Exactly one connection to a peer.
 ///
@@ -129,53 +126,10 @@ fn once(
         async move {
             let guard = guard.ok_or_else(|| io::Error::other("the connection is gone"))?;
             let io = connector.connect(&authority).await?;
-            Ok(TokioIo::new(GuardedIo { io, _closes: guard }))
+            Ok(TokioIo::new(Carrying { io, carried: guard }))
         }
     })
 }
 
 /// Tells of its end by being dropped, which HTTP/2 does as soon as the connection ends.
-struct GuardedIo {
-    io: BoxedIo,
-    _closes: DropGuard,
-}
-
-impl AsyncRead for GuardedIo {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for GuardedIo {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-}
+type GuardedIo = Carrying<DropGuard>;

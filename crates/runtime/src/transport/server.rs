@@ -1,22 +1,14 @@
 //! The serving side.
 
-use std::{
-    future::Future,
-    io,
-    net::SocketAddr,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use futures::{Stream, stream};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tonic::transport::{
     Server,
     server::{Connected, Router, TcpConnectInfo},
 };
 
-use super::{BoxedIo, BoxedListener, CONNECTION_WINDOW, STREAM_WINDOW};
+use super::{BoxedListener, CONNECTION_WINDOW, STREAM_WINDOW, carrying::Carrying};
 
 /// Streams at once on one connection; hyper's own 200 would queue the rest.
 const MAX_STREAMS: u32 = 65_536;
@@ -44,7 +36,7 @@ pub fn incoming(listener: BoxedListener) -> impl Stream<Item = io::Result<Server
             match listener.accept().await {
                 Ok((io, peer)) => {
                     let local = listener.local_addr();
-                    return Some((Ok(ServerIo { io, peer, local }), listener));
+                    return Some((Ok(Carrying { io, carried: Ends { peer, local } }), listener));
                 }
                 Err(error) => tracing::warn!(%error, "could not accept a connection"),
             }
@@ -91,8 +83,11 @@ pub async fn serve(
 }
 
 /// An accepted connection. `tonic::Request::remote_addr` tells its peer.
-pub struct ServerIo {
-    io: BoxedIo,
+pub type ServerIo = Carrying<Ends>;
+
+/// The two ends of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Ends {
     peer: SocketAddr,
     local: SocketAddr,
 }
@@ -101,46 +96,7 @@ impl Connected for ServerIo {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> TcpConnectInfo {
-        TcpConnectInfo { local_addr: Some(self.local), remote_addr: Some(self.peer) }
-    }
-}
-
-impl AsyncRead for ServerIo {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for ServerIo {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        let Ends { peer, local } = self.carried;
+        TcpConnectInfo { local_addr: Some(local), remote_addr: Some(peer) }
     }
 }

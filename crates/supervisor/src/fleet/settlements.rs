@@ -40,8 +40,8 @@ pub(super) fn message(held: Held, verdict: Verdict) -> Settlement {
     }
 }
 
-/// Sends what waits, for ever; ends when a call fails. What was not answered stays in
-/// `unsent` for the next connection: settling is idempotent.
+/// Sends what waits, until it is dropped with the connection. What was not answered stays in
+/// `unsent` and is sent again, then or on the next connection: settling is idempotent.
 pub(super) async fn send(
     engine: &Arc<Engine>,
     link: &Link,
