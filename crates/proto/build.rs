@@ -36,6 +36,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = protox::compile(FILES, [ROOT])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().bytes(".worker").skip_debug(SECRET).compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        .codec_path("crate::Codec")
+        .bytes(".worker")
+        .skip_debug(SECRET)
+        .compile_fds(descriptors)?;
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! The command line as a whole; each command's own arguments stand with the command.
 
 use clap::{Args, Parser, Subcommand};
+use taskfleet_runtime::process::Options;
 
-use crate::commands::{cancel, dev, get, service, submit, watch};
+use crate::commands::{backup, bulk, dev, drain, get, health, list, service, submit, watch};
 
 /// Where a supervisor listens unless it was told otherwise.
 pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:50051";
@@ -23,10 +24,11 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// The supervisor to ask, host:port.
-    #[arg(long, global = true, env = "TASKFLEET_ADDRESS", default_value = DEFAULT_ADDRESS)]
+    #[arg(long, alias = "addr", global = true, env = "TASKFLEET_ADDRESS")]
+    #[arg(default_value = DEFAULT_ADDRESS)]
     #[arg(value_name = "ADDRESS")]
     pub(crate) address: String,
-    /// Print JSON, the same that grpcurl prints.
+    /// Print JSON, the same that grpcurl prints; a line each where there are many.
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }
@@ -39,18 +41,30 @@ pub(crate) enum Command {
     Get(get::GetArgs),
     /// Follow a task; prints its text as it comes.
     Watch(watch::WatchArgs),
+    /// List tasks, newest first; says why they wait.
+    List(list::ListArgs),
     /// Cancel tasks that have not ended.
-    Cancel(cancel::CancelArgs),
+    Cancel(bulk::BulkArgs),
+    /// Try ended tasks again, as new tasks; failed ones unless --state says otherwise.
+    Retry(bulk::BulkArgs),
     /// List the workers of the fleet.
     Workers,
+    /// Give a worker no new work; what runs there ends there.
+    Drain(drain::DrainArgs),
+    /// Show the fleet in numbers.
+    Stats,
+    /// Ask a supervisor or a worker whether it serves.
+    Health(health::HealthArgs),
+    /// Copy the store on the supervisor's machine, while it goes on.
+    Backup(backup::BackupArgs),
     /// Run a whole fleet on this machine and try it.
     Dev(dev::DevArgs),
     /// Run a supervisor in this process.
     #[command(hide = true)]
-    Supervisor(service::ServiceArgs),
+    Supervisor(Options),
     /// Run a worker in this process.
     #[command(hide = true)]
-    Worker(service::ServiceArgs),
+    Worker(Options),
     /// Run a simulated model API in this process.
     #[command(hide = true)]
     OpenaiSim(service::SimArgs),

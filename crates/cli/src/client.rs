@@ -51,6 +51,11 @@ impl Client {
         &self.address
     }
 
+    /// The connection, for services that are not ours.
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
     /// The supervisor's `TaskService`.
     pub(crate) fn tasks(&self) -> TaskServiceClient<Channel> {
         TaskServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
@@ -69,7 +74,19 @@ impl Client {
         &self,
         call: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, Failure> {
-        match tokio::time::timeout(ANSWER_TIMEOUT, call).await {
+        self.answer_within(ANSWER_TIMEOUT, call).await
+    }
+
+    /// As [`Client::answer`], for a call that may take up to `limit`.
+    ///
+    /// # Errors
+    /// As [`Client::answer`].
+    pub(crate) async fn answer_within<T>(
+        &self,
+        limit: Duration,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Failure> {
+        match tokio::time::timeout(limit, call).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(self.failure(status)),
             Err(_) => Err(self.unreachable("it does not answer".to_owned())),

@@ -9,6 +9,13 @@ use crate::output;
 
 /// The supervisor is not reachable.
 const UNREACHABLE: u8 = 3;
+/// Wrong usage, as clap has it.
+const USAGE: u8 = 2;
+
+/// The command line, or a file that it names, is wrong. Nothing has been done.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
 
 /// What a supervisor said or why it said nothing.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +45,14 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     output::talk(&format!("taskfleet: {error:#}"));
+    if error.is::<Usage>() {
+        return ExitCode::from(USAGE);
+    }
     match error.downcast_ref::<Failure>() {
         Some(Failure::Unreachable { .. } | Failure::Unknown { .. }) => ExitCode::from(UNREACHABLE),
+        Some(Failure::Refused(status)) if status.code() == Code::InvalidArgument => {
+            ExitCode::from(USAGE)
+        }
         _ => ExitCode::FAILURE,
     }
 }

@@ -61,6 +61,11 @@ impl Follow {
         }
     }
 
+    /// Whom to ask about which task.
+    pub(crate) fn target(&self) -> (Client, String) {
+        (self.client.clone(), self.task_id.clone())
+    }
+
     /// The next event. After [`Event::Ended`] there is none.
     ///
     /// # Errors

@@ -13,6 +13,21 @@ pub(crate) fn line<M: Message>(name: &str, message: &M) -> anyhow::Result<String
     Ok(serde_json::to_string(&dynamic(name, message)?)?)
 }
 
+/// As [`line`], with one field more: which task it is about, where the message does not say.
+///
+/// # Errors
+/// As [`line`].
+pub(crate) fn line_with<M: Message>(
+    name: &str,
+    message: &M,
+    field: &str,
+    value: &str,
+) -> anyhow::Result<String> {
+    let mut json = serde_json::to_value(dynamic(name, message)?)?;
+    json[field] = value.into();
+    Ok(json.to_string())
+}
+
 /// The message as JSON over several lines.
 ///
 /// # Errors

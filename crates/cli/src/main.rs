@@ -1,6 +1,8 @@
 //! `taskfleet`: submit, follow and manage tasks; run a whole fleet on one machine.
 
 mod args;
+mod ask;
+mod batch;
 mod client;
 mod commands;
 mod failure;

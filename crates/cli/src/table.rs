@@ -1,6 +1,9 @@
 //! Aligned columns.
 
-use console::{measure_text_width, style};
+use console::{measure_text_width, style, truncate_str};
+
+/// The widest cell on a terminal, in columns; the first and the last of a row aside.
+const LONGEST_CELL: usize = 32;
 
 /// Rows of cells. Cells may carry colour; it counts for no width.
 #[derive(Debug)]
@@ -48,6 +51,24 @@ impl Table {
         })
     }
 
+    /// The lines for a terminal of so many columns: long cells are cut, and so is each line,
+    /// for wrapped lines are no table. What is cut ends with "…".
+    pub(crate) fn lines_within(&self, columns: usize) -> Vec<String> {
+        let cut = |row: &Vec<String>| {
+            let last = row.len().saturating_sub(1);
+            let cell = |(index, cell): (usize, &String)| match index {
+                _ if index == last => cell.clone(),
+                // An id is of use only as a whole.
+                0 => cell.clone(),
+                _ => truncate_str(cell, LONGEST_CELL, "…").into_owned(),
+            };
+            row.iter().enumerate().map(cell).collect()
+        };
+        let rows = self.rows.iter().map(cut).collect();
+        let table = Self { rows, has_header: self.has_header };
+        table.lines().map(|line| truncate_str(&line, columns, "…").into_owned()).collect()
+    }
+
     /// The width of each column; `None` for one that is left out.
     fn widths(&self) -> Vec<Option<usize>> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -75,5 +96,15 @@ mod tests {
         assert_eq!(console::strip_ansi_codes(&lines[0]), "NAME  STATE");
         assert_eq!(lines[1], "日本  ready");
         assert_eq!(console::strip_ansi_codes(&lines[2]).trim_end(), "b");
+    }
+
+    #[test]
+    fn on_a_terminal_nothing_wraps() {
+        let mut table = Table::new(["id", "group", "why"]);
+        table.row(["a".repeat(36), "g".repeat(128), "long words ".repeat(20)]);
+        let lines = table.lines_within(90);
+        assert!(lines.iter().all(|line| measure_text_width(line) <= 90), "{lines:?}");
+        assert!(lines[1].starts_with(&format!("{}  {}…  long", "a".repeat(36), "g".repeat(31))));
+        assert!(lines[1].ends_with('…'));
     }
 }

@@ -77,6 +77,13 @@ pub(crate) fn moment(at: Option<Timestamp>) -> String {
     format!("{} ({distance})", Timestamp { nanos: 0, ..at })
 }
 
+/// How long ago that was: "3 min ago"; empty for no moment.
+pub(crate) fn ago(at: Option<Timestamp>) -> String {
+    let now = Clock::system().unix_millis();
+    let past = at.map(|at| Duration::from_millis(now.saturating_sub(millis(at))));
+    past.map(|past| format!("{} ago", duration(past))).unwrap_or_default()
+}
+
 /// How long it still is until `at`; zero when it has passed.
 pub(crate) fn until(at: Timestamp) -> Duration {
     Duration::from_millis(millis(at).saturating_sub(Clock::system().unix_millis()))
@@ -103,6 +110,38 @@ pub(crate) fn waiting(waiting: &v1::Waiting) -> String {
     format!("{reason}{detail}{}", until.unwrap_or_default())
 }
 
+/// What has happened so far: "2 failed attempts, 1 throttle"; empty for nothing.
+pub(crate) fn counters(counters: &v1::Counters) -> String {
+    let counted = [
+        (counters.attempts, "failed attempt", "failed attempts"),
+        (counters.worker_losses, "worker lost", "workers lost"),
+        (counters.throttles, "throttle", "throttles"),
+        (counters.requeues, "requeue", "requeues"),
+    ];
+    let said = counted
+        .iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }));
+    said.collect::<Vec<_>>().join(", ")
+}
+
+/// A size as people say it: "512 bytes", "3.4 MiB".
+pub(crate) fn bytes(bytes: u64) -> String {
+    let size = bytes as f64 / 1_024.0;
+    match size {
+        ..1.0 => counted(bytes, "byte"),
+        ..1_024.0 => format!("{size:.1} KiB"),
+        ..1_048_576.0 => format!("{:.1} MiB", size / 1_024.0),
+        _ => format!("{:.1} GiB", size / 1_048_576.0),
+    }
+}
+
+/// The words with a capital at their beginning.
+pub(crate) fn capital(words: &str) -> String {
+    let mut rest = words.chars();
+    rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
+}
+
 /// How a task ended, on one line: "completed on worker-1 by gpt-4o in 1.2 s, 12 + 24 tokens".
 pub(crate) fn ending(task: &v1::Task) -> String {
     let result = task.result.clone().unwrap_or_default();
@@ -121,9 +160,35 @@ pub(crate) fn ending(task: &v1::Task) -> String {
     words
 }
 
+/// "1 line", "2 lines", with commas in what is large.
+pub(crate) fn counted(count: u64, one: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {one}{plural}", grouped(count))
+}
+
+/// A number with commas between its thousands.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_nouns_agree() {
+        assert_eq!(counted(1, "task"), "1 task");
+        assert_eq!(counted(999, "task"), "999 tasks");
+        assert_eq!(counted(1_234_567, "line"), "1,234,567 lines");
+    }
 
     #[test]
     fn durations_are_short() {

@@ -124,21 +124,21 @@ impl FailureKind {
         }
     }
 
-    /// Whether the provider may have charged for a call that ended in this way.
+    /// Whether the provider may have charged for a call that ended in this way, with this
+    /// HTTP status. A refusal with an error status costs nothing; the same words inside an
+    /// answer come after what was answered already.
     #[must_use]
-    pub const fn possibly_paid(self, delivery: Delivery) -> bool {
-        !matches!(
-            (self, delivery),
-            (_, Delivery::NotSent)
-                | (
-                    Self::InvalidRequest
-                        | Self::Authentication
-                        | Self::QuotaExhausted
-                        | Self::RateLimited
-                        | Self::Overloaded,
-                    _
-                )
-        )
+    pub fn possibly_paid(self, delivery: Delivery, http_status: Option<u16>) -> bool {
+        let refusal = matches!(
+            self,
+            Self::InvalidRequest
+                | Self::Authentication
+                | Self::QuotaExhausted
+                | Self::RateLimited
+                | Self::Overloaded
+        );
+        let inside_an_answer = http_status.is_some_and(|status| status < 400);
+        delivery != Delivery::NotSent && (!refusal || inside_an_answer)
     }
 
     /// The kind of an HTTP error status with the provider's `error.code` and `error.type`.
@@ -158,9 +158,15 @@ impl FailureKind {
         }
     }
 
-    /// The kind of an `error` object inside a stream whose HTTP status was 200.
+    /// The kind of an `error` object inside an answer whose HTTP status was 200.
+    ///
+    /// Some servers write an HTTP status as its code. The codes of the Responses API are those
+    /// of its `ResponseError` (platform.openai.com/docs/api-reference/responses/object).
     #[must_use]
     pub fn of_stream_error(code: &str, error_type: &str) -> Self {
+        if let Some(status) = code.parse().ok().filter(|status| (400..600).contains(status)) {
+            return Self::of_http_status(status, code, error_type);
+        }
         let either = |name: &str| code == name || error_type == name;
         if is_quota(code) || is_quota(error_type) {
             Self::QuotaExhausted
@@ -168,16 +174,49 @@ impl FailureKind {
             Self::RateLimited
         } else if either("server_is_overloaded") || either("overloaded_error") {
             Self::Overloaded
-        } else if either("invalid_request_error") || either("context_length_exceeded") {
-            Self::InvalidRequest
         } else if either("invalid_api_key") || either("authentication_error") {
             Self::Authentication
-        } else if either("content_filter") || either("content_policy_violation") {
+        } else if either("content_filter") || is_policy(code) {
             Self::ContentFiltered
+        } else if either("invalid_request_error") || is_bad_input(code) {
+            Self::InvalidRequest
         } else {
             Self::ApiError
         }
     }
+}
+
+/// The content was looked at and refused.
+fn is_policy(code: &str) -> bool {
+    matches!(
+        code,
+        "content_policy_violation"
+            | "image_content_policy_violation"
+            | "misalignment_policy_violation"
+            | "bio_policy"
+    )
+}
+
+/// What was sent can never be answered.
+fn is_bad_input(code: &str) -> bool {
+    matches!(
+        code,
+        "context_length_exceeded"
+            | "invalid_prompt"
+            | "invalid_image"
+            | "invalid_image_format"
+            | "invalid_base64_image"
+            | "invalid_image_url"
+            | "invalid_image_mode"
+            | "image_too_large"
+            | "image_too_small"
+            | "image_parse_error"
+            | "image_file_too_large"
+            | "image_file_not_found"
+            | "unsupported_image_media_type"
+            | "empty_image_file"
+            | "data_residency_mismatch"
+    )
 }
 
 fn is_quota(code: &str) -> bool {
@@ -216,12 +255,33 @@ mod tests {
     }
 
     #[test]
+    fn errors_inside_an_answer_map_by_their_code() {
+        let kind = |code| FailureKind::of_stream_error(code, "");
+        assert_eq!(kind("rate_limit_exceeded"), FailureKind::RateLimited);
+        assert_eq!(kind("project_spend_limit_exceeded"), FailureKind::QuotaExhausted);
+        assert_eq!(kind("server_error"), FailureKind::ApiError);
+        assert_eq!(kind("vector_store_timeout"), FailureKind::ApiError);
+        assert_eq!(kind("invalid_prompt"), FailureKind::InvalidRequest);
+        assert_eq!(kind("image_content_policy_violation"), FailureKind::ContentFiltered);
+        assert_eq!(kind("503"), FailureKind::Overloaded);
+        assert_eq!(kind("400"), FailureKind::InvalidRequest);
+    }
+
+    #[test]
     fn what_was_never_sent_costs_no_attempt_and_no_money() {
         let connection = FailureKind::Connection;
         assert_eq!(connection.consequence(Delivery::NotSent), Consequence::Throttle);
         assert_eq!(connection.consequence(Delivery::Sent), Consequence::Attempt);
-        assert!(!connection.possibly_paid(Delivery::NotSent));
-        assert!(connection.possibly_paid(Delivery::Sent));
-        assert!(!FailureKind::RateLimited.possibly_paid(Delivery::Answered));
+        assert!(!connection.possibly_paid(Delivery::NotSent, None));
+        assert!(connection.possibly_paid(Delivery::Sent, None));
+    }
+
+    #[test]
+    fn a_refusal_is_free_unless_it_came_inside_an_answer() {
+        for kind in [FailureKind::RateLimited, FailureKind::Overloaded, FailureKind::InvalidRequest]
+        {
+            assert!(!kind.possibly_paid(Delivery::Answered, Some(429)));
+            assert!(kind.possibly_paid(Delivery::ResponseStarted, Some(200)));
+        }
     }
 }

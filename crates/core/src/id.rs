@@ -80,6 +80,27 @@ id!(
     RegistrationId
 );
 
+/// How the identifiers begin that stand for a connection: "conn".
+const CONNECTION: &[u8; 4] = b"conn";
+
+impl BootId {
+    /// For a worker that has no identifier of its own: the supervisor mints one for each
+    /// connection to it (UUID version 8), and with the connection ends all that it ran.
+    #[must_use]
+    pub fn of_connection(random: [u8; 16]) -> Self {
+        let mut bytes = random;
+        bytes[..4].copy_from_slice(CONNECTION);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// Whether it stands for a connection rather than a process, which is also known of one
+    /// that was found in the store.
+    #[must_use]
+    pub fn is_of_connection(&self) -> bool {
+        self.0.get_version_num() == 8 && self.as_bytes().starts_with(CONNECTION)
+    }
+}
+
 impl TaskId {
     /// A time-ordered identifier (UUID version 7).
     #[must_use]
@@ -91,6 +112,13 @@ impl TaskId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connections_identifier_is_told_from_a_processs_after_it_was_stored() {
+        let connection = BootId::of_connection([0xff; 16]);
+        assert!(BootId::from_bytes(*connection.as_bytes()).is_of_connection());
+        assert!(!BootId::from_random([0x63; 16]).is_of_connection());
+    }
 
     #[test]
     fn task_ids_sort_by_time_and_survive_text_and_bytes() {

@@ -15,12 +15,20 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
 
 /// The largest content or request body, in bytes.
 pub const MAX_CONTENT_BYTES: usize = 8 << 20;
+/// What stands around content or body in the request to a worker, in bytes at most, but for
+/// the model's name and a long trace state.
+pub const REQUEST_OVERHEAD_BYTES: u64 = 512;
 /// The largest result, in bytes.
 pub const MAX_RESULT_BYTES: usize = 16 << 20;
 /// The most tasks in one submission.
 pub const MAX_BATCH_TASKS: usize = 10_000;
 /// The largest submission of many tasks, in bytes.
 pub const MAX_BATCH_BYTES: usize = 64 << 20;
+
+/// Tasks on a page of a list, unless the client says otherwise.
+pub const DEFAULT_PAGE_TASKS: u32 = 100;
+/// The most tasks on a page of a list.
+pub const MAX_PAGE_TASKS: u32 = 1_000;
 
 /// Priorities: from this (last) …
 pub const MIN_PRIORITY: i32 = -100;

@@ -8,7 +8,7 @@ use crate::{
     Epoch, Lease, Timestamp,
     failure::{Consequence, Delivery, FailureKind},
     limits,
-    outcome::{End, Failure, Outcome},
+    outcome::{Call, End, Failure, Outcome},
     retry::{self, Jitter},
     task::{Holder, TaskRecord, TaskState},
 };
@@ -40,6 +40,12 @@ pub enum Event {
         /// Of the execution.
         lease: Lease,
     },
+    /// The supervisor died whose connection was all that this execution lived by: it is over,
+    /// and nobody will learn how far it came.
+    CutOff {
+        /// Of the execution.
+        lease: Lease,
+    },
     /// A worker says that it holds this lease, running or ended.
     Adopt {
         /// Of the execution.
@@ -51,6 +57,11 @@ pub enum Event {
     Cancel,
     /// The deadline passed.
     Expire,
+    /// Every worker that could run it takes smaller requests only.
+    TooLarge {
+        /// The largest of those, in bytes.
+        max_request_bytes: u64,
+    },
 }
 
 /// Why an event changed nothing.
@@ -161,11 +172,16 @@ pub fn apply(
             task.lease_unheard = true;
             Ok(requeue(task, Delivery::NotSent, now))
         }
+        // No fault of its worker, and no sign of a poison task: no loss.
+        (Running, Event::CutOff { lease }) if *lease == task.lease => {
+            Ok(requeue(task, Delivery::Sent, now))
+        }
         (
             Queued | Running,
             Event::Adopt { .. }
             | Event::Ended { .. }
             | Event::Lost { .. }
+            | Event::CutOff { .. }
             | Event::NotStarted { .. },
         ) => Err(Refusal::Stale),
 
@@ -178,6 +194,12 @@ pub fn apply(
             let kind = Some(FailureKind::DeadlineExceeded);
             Ok(finish(task, Failed, LeaseEnd::Expired, kind, true, now))
         }
+
+        (Queued, Event::TooLarge { .. }) => {
+            let kind = Some(FailureKind::InvalidRequest);
+            Ok(finish(task, Failed, LeaseEnd::Failed, kind, false, now))
+        }
+        (Running, Event::TooLarge { .. }) => Err(Refusal::NotReady),
     }
 }
 
@@ -193,18 +215,17 @@ fn claim(task: &mut TaskRecord, lease: Lease, holder: &Holder, now: Timestamp) -
 
 /// The live execution ended by its worker's word.
 fn end(task: &mut TaskRecord, outcome: &Outcome, now: Timestamp, jitter: Jitter) -> Change {
-    let delivery = outcome.call.delivery;
+    let call = &outcome.call;
     match &outcome.end {
         End::Completed(_) => {
             finish(task, TaskState::Completed, LeaseEnd::Completed, None, false, now)
         }
-        End::Released => requeue(task, delivery, now),
-        End::Failed(failure) => fail(task, failure, delivery, now, jitter),
+        End::Released => requeue(task, call.delivery, now),
+        End::Failed(failure) => fail(task, failure, call, now, jitter),
         // Nobody here asked for it: our own cancels have ended the task before.
         End::Cancelled => {
-            let failure =
-                Failure { kind: FailureKind::Internal, message: String::new(), retry_after: None };
-            fail(task, &failure, delivery, now, jitter)
+            let failure = Failure::new(FailureKind::Internal, "");
+            fail(task, &failure, call, now, jitter)
         }
     }
 }
@@ -212,13 +233,13 @@ fn end(task: &mut TaskRecord, outcome: &Outcome, now: Timestamp, jitter: Jitter)
 fn fail(
     task: &mut TaskRecord,
     failure: &Failure,
-    delivery: Delivery,
+    call: &Call,
     now: Timestamp,
     jitter: Jitter,
 ) -> Change {
     let kind = failure.kind;
-    let paid = kind.possibly_paid(delivery);
-    match kind.consequence(delivery) {
+    let paid = kind.possibly_paid(call.delivery, call.http_status);
+    match failure.consequence(call.delivery) {
         Consequence::Fail => {
             finish(task, TaskState::Failed, LeaseEnd::Failed, Some(kind), paid, now)
         }

@@ -2,7 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use crate::failure::{Delivery, FailureKind};
+use crate::{
+    failure::{Consequence, Delivery, FailureKind},
+    limits,
+};
 
 /// An ended execution.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +64,31 @@ pub struct Failure {
     pub message: String,
     /// What the provider asked us to wait.
     pub retry_after: Option<Duration>,
+    /// The same call would end in the same way, though its kind is one that may pass: it is
+    /// not paid for again.
+    pub permanent: bool,
+}
+
+impl Failure {
+    /// A failure of which no more is known than its kind.
+    #[must_use]
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), retry_after: None, permanent: false }
+    }
+
+    /// A result that is larger than any that is kept.
+    #[must_use]
+    pub fn too_large() -> Self {
+        let mib = limits::MAX_RESULT_BYTES >> 20;
+        let message = format!("the answer is larger than {mib} MiB, the most that is kept");
+        Self { permanent: true, ..Self::new(FailureKind::BadResponse, message) }
+    }
+
+    /// What an execution that failed in this way counts as.
+    #[must_use]
+    pub const fn consequence(&self, delivery: Delivery) -> Consequence {
+        if self.permanent { Consequence::Fail } else { self.kind.consequence(delivery) }
+    }
 }
 
 /// What is known of the call to the model API.
@@ -78,12 +106,50 @@ pub struct Call {
     pub usage: Option<Usage>,
     /// The model's reason to stop.
     pub finish_reason: String,
+    /// What is known beside the answer. Boxed: outcomes stand in many an enum.
+    pub facts: Box<Facts>,
+}
+
+/// What a call tells of the account and of time; nothing is decided by it alone.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// What the provider said of the account's limits.
+    pub rate_limits: Option<RateLimits>,
+    /// The budget that it was charged to; empty: unknown.
+    pub limit_key: String,
+    /// From sending the request to the first byte of its answer.
+    pub first_byte: Option<Duration>,
+    /// How long it took as a whole.
+    pub took: Option<Duration>,
+}
+
+/// What a provider's headers said of an account's limits: how much a minute (or a day) allows,
+/// what is left of it, and when all of it is there again. Many servers send none, or nonsense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RateLimits {
+    /// How long ago they came.
+    pub age: Duration,
+    /// Of calls.
+    pub requests: RateLimit,
+    /// Of tokens.
+    pub tokens: RateLimit,
+}
+
+/// One of them. What is negative means nothing that is known, and is kept as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RateLimit {
+    /// All that is allowed.
+    pub limit: Option<i64>,
+    /// What is left.
+    pub remaining: Option<i64>,
+    /// Until all is there again.
+    pub reset: Option<Duration>,
 }
 
 impl Call {
     /// A call of which nothing is known but how far it came.
     #[must_use]
-    pub const fn new(delivery: Delivery) -> Self {
+    pub fn new(delivery: Delivery) -> Self {
         Self {
             delivery,
             http_status: None,
@@ -91,6 +157,7 @@ impl Call {
             served_model: String::new(),
             usage: None,
             finish_reason: String::new(),
+            facts: Box::default(),
         }
     }
 }
@@ -114,9 +181,6 @@ impl Outcome {
     /// A failure of which no call is known.
     #[must_use]
     pub fn failed(kind: FailureKind, delivery: Delivery, message: impl Into<String>) -> Self {
-        Self {
-            end: End::Failed(Failure { kind, message: message.into(), retry_after: None }),
-            call: Call::new(delivery),
-        }
+        Self { end: End::Failed(Failure::new(kind, message)), call: Call::new(delivery) }
     }
 }

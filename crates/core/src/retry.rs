@@ -14,6 +14,11 @@ impl Jitter {
     pub fn new(fraction: f64) -> Self {
         Self(if fraction.is_nan() { 1.0 } else { fraction.clamp(0.0, 1.0) })
     }
+
+    /// Between half of the duration and all of it.
+    pub(crate) fn upper_half(self, duration: Duration) -> Duration {
+        duration.mul_f64(0.5 + self.0 / 2.0)
+    }
 }
 
 /// How often and how fast failed attempts are repeated.
@@ -95,7 +100,7 @@ pub fn after_requeue(nth: u32) -> Duration {
     }
 }
 
-fn exponential(initial: Duration, max: Duration, nth: u32) -> Duration {
+pub(crate) fn exponential(initial: Duration, max: Duration, nth: u32) -> Duration {
     let doublings = nth.saturating_sub(1).min(30);
     initial.saturating_mul(1 << doublings).min(max)
 }
@@ -119,6 +124,12 @@ mod tests {
         let after = |asked| after_throttle(FailureKind::RateLimited, 1, Some(asked), Jitter(0.0));
         assert_eq!(after(Duration::from_millis(200)), Duration::from_millis(200));
         assert_eq!(after(Duration::from_secs(86_400)), limits::MAX_RETRY_AFTER);
+    }
+
+    #[test]
+    fn an_empty_account_is_asked_again_at_least_every_minute() {
+        let after = |nth| after_throttle(FailureKind::QuotaExhausted, nth, None, FULL).as_secs();
+        assert_eq!([1, 2, 6, 7, 1_000].map(after), [1, 2, 32, 60, 60]);
     }
 
     #[test]

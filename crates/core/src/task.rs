@@ -2,7 +2,13 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use crate::{BootId, Lease, TaskId, Timestamp, failure::FailureKind, limits, retry::RetryPolicy};
+use crate::{
+    BootId, Lease, TaskId, Timestamp,
+    demand::{self, Demand, Features, SizeClass},
+    failure::FailureKind,
+    limits,
+    retry::RetryPolicy,
+};
 
 /// Where a task is in its life. Terminal states never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,8 +89,12 @@ pub struct TaskRecord {
     pub retry: RetryPolicy,
     /// -100 (last) to 100 (first).
     pub priority: i32,
+    /// Tenants take turns; empty is one of them.
+    pub tenant: String,
     /// The model it asks for, where it names one.
     pub model: Option<String>,
+    /// What its worker must be able to do.
+    pub needs: Features,
     /// Size of content or body, in bytes.
     pub size_bytes: u64,
     /// When it was accepted.
@@ -110,6 +120,19 @@ impl TaskRecord {
     #[must_use]
     pub const fn runs_alone(&self) -> bool {
         self.counters.losses >= limits::LOSSES_TO_RUN_ALONE
+    }
+
+    /// The size of the request that carries it to a worker, in bytes.
+    #[must_use]
+    pub fn request_bytes(&self) -> u64 {
+        demand::request_bytes(self.size_bytes, self.model.as_deref())
+    }
+
+    /// What decides, besides its model, which workers can take it.
+    #[must_use]
+    pub fn demand(&self) -> Demand {
+        let size = SizeClass::of(self.request_bytes());
+        Demand { needs: self.needs, alone: self.runs_alone(), size }
     }
 
     /// Whether it may be claimed at `now`.
@@ -149,6 +172,10 @@ pub struct Content {
     pub parameters_json: Option<String>,
 }
 
+/// What a content task's parameters may not set: its own fields say it, and its answer is
+/// always streamed.
+pub const RESERVED_PARAMETERS: [&str; 3] = ["messages", "model", "stream"];
+
 /// A request as the client wrote it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request {
@@ -156,6 +183,8 @@ pub struct Request {
     pub endpoint: Endpoint,
     /// A JSON object.
     pub body: String,
+    /// The model that the body names: it decides which workers can take the request.
+    pub model: Option<String>,
 }
 
 /// The endpoints of the model API that a request may name.
@@ -205,12 +234,27 @@ impl Work {
         len as u64
     }
 
-    /// The model that it names, if it names one outside a request's body.
+    /// The model that it names, if it names one.
     #[must_use]
     pub fn model(&self) -> Option<&str> {
         match self {
             Self::Content(content) => content.model.as_deref(),
-            Self::Request(_) => None,
+            Self::Request(request) => request.model.as_deref(),
+        }
+    }
+
+    /// What a worker must be able to do to take it.
+    #[must_use]
+    pub const fn needs(&self) -> Features {
+        match self {
+            Self::Content(Content {
+                model: None,
+                instructions: None,
+                parameters_json: None,
+                ..
+            }) => Features::NONE,
+            Self::Content(_) => Features::CONTENT_OPTIONS,
+            Self::Request(_) => Features::REQUESTS,
         }
     }
 }
@@ -291,7 +335,9 @@ impl TaskSpec {
             counters: Counters::default(),
             retry: self.retry,
             priority: self.priority,
+            tenant: self.tenant.clone(),
             model: self.work.model().map(str::to_owned),
+            needs: self.work.needs(),
             size_bytes: self.work.size_bytes(),
             created_at: now,
             deadline: now + self.deadline,

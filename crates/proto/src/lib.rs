@@ -27,16 +27,22 @@ mod generated {
     }
 }
 
+mod codec;
 mod field;
 mod kind;
+mod names;
 mod outcome;
 mod redacted;
+mod registration;
 mod spec;
 mod work;
 
+pub use codec::{Codec, Decoder};
 pub use field::{FieldError, parse_id};
 pub use generated::{taskfleet::v1, worker};
+pub use names::{check_names, read_idempotency_key};
 pub use outcome::{last_response, read_outcome};
+pub use registration::{Registration, read_registration};
 pub use spec::read_spec;
 pub use work::{read_work, write_work};
 
@@ -49,6 +55,8 @@ pub const PROTOCOL_VERSION: u32 = 1;
 /// What our worker can do beyond the published contract, by the names that go into
 /// `RegisterRequest.features` and `TaskRequest.requires`.
 pub mod feature {
+    use taskfleet_core::demand::Features;
+
     /// Leases, attaching, and WorkerControl.
     pub const LEASES: &str = "leases";
     /// Whole requests to the model API.
@@ -58,4 +66,22 @@ pub mod feature {
 
     /// All of them.
     pub const ALL: [&str; 3] = [LEASES, REQUESTS, CONTENT_OPTIONS];
+
+    /// Those that tasks may need.
+    const NEEDED: [(&str, Features); 2] =
+        [(REQUESTS, Features::REQUESTS), (CONTENT_OPTIONS, Features::CONTENT_OPTIONS)];
+
+    /// What a worker that announced these names can do; names that mean nothing here are
+    /// those of later versions.
+    #[must_use]
+    pub fn known(names: &[String]) -> Features {
+        let announced = NEEDED.iter().filter(|(name, _)| names.iter().any(|known| known == name));
+        announced.fold(Features::NONE, |all, (_, feature)| all.with(*feature))
+    }
+
+    /// The names of what a task needs.
+    pub fn names(needs: Features) -> impl Iterator<Item = &'static str> {
+        let needed = NEEDED.iter().filter(move |(_, feature)| needs.contains(*feature));
+        needed.map(|(name, _)| *name)
+    }
 }

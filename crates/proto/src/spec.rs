@@ -1,18 +1,28 @@
 //! A submitted task, from the wire: the one place where what clients say is checked.
 
-use std::time::Duration;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use prost_types::Duration as WireDuration;
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::value::RawValue;
 use taskfleet_core::{
     limits,
     retry::RetryPolicy,
-    task::{Content, Request, TaskSpec, TraceContext, Work},
+    task::{Content, RESERVED_PARAMETERS, Request, TaskSpec, TraceContext, Work},
 };
 
 use crate::{
-    FieldError, parse_id, v1,
+    FieldError,
+    names::{MAX_KEY, MAX_NAME, too_long, wrong_labels},
+    parse_id, v1,
     work::{endpoint, non_empty},
 };
+
+/// The longest name of a model.
+const MAX_MODEL_BYTES: usize = 256;
 
 /// The task that a client asks for, with the defaults filled in.
 ///
@@ -87,30 +97,17 @@ impl Keep<'_> {
 
 fn check_sizes(wire: &v1::TaskSpec, errors: &mut Vec<FieldError>) {
     let texts = [
-        ("idempotency_key", &wire.idempotency_key, 256),
-        ("tenant", &wire.tenant, 128),
-        ("group", &wire.group, 128),
+        ("idempotency_key", &wire.idempotency_key, MAX_KEY),
+        ("tenant", &wire.tenant, MAX_NAME),
+        ("group", &wire.group, MAX_NAME),
         ("client_ref", &wire.client_ref, 256),
         ("limit_key", &wire.limit_key, 256),
-        ("model", &wire.model, 256),
+        ("model", &wire.model, MAX_MODEL_BYTES),
         ("traceparent", &wire.traceparent, 256),
         ("tracestate", &wire.tracestate, 1_024),
     ];
-    for (field, text, max) in texts {
-        if text.len() > max {
-            errors.push(FieldError::new(field, format!("is longer than {max} bytes")));
-        }
-    }
-    if wire.labels.len() > 32 {
-        errors.push(FieldError::new("labels", "has more than 32 entries"));
-    }
-    for (key, value) in &wire.labels {
-        if key.is_empty() || key.len() > 64 || value.len() > 256 {
-            let problem = "needs keys of 1 to 64 bytes and values of at most 256 bytes";
-            errors.push(FieldError::new("labels", problem));
-            break;
-        }
-    }
+    errors.extend(texts.into_iter().filter_map(|(field, text, max)| too_long(field, text, max)));
+    errors.extend(wrong_labels(&wire.labels));
 }
 
 fn read_submitted_work(wire: &mut v1::TaskSpec) -> Result<Work, FieldError> {
@@ -125,7 +122,11 @@ fn read_submitted_work(wire: &mut v1::TaskSpec) -> Result<Work, FieldError> {
 fn read_content(wire: &mut v1::TaskSpec) -> Result<Content, FieldError> {
     limited("content", wire.content.len() + wire.instructions.len() + wire.parameters_json.len())?;
     if !wire.parameters_json.is_empty() {
-        json_object("parameters_json", &wire.parameters_json)?;
+        let given = json_object("parameters_json", &wire.parameters_json)?;
+        if let Some(name) = RESERVED_PARAMETERS.into_iter().find(|name| given.contains(*name)) {
+            let problem = format!("must not set `{name}`: the task's own fields say it");
+            return Err(FieldError::new("parameters_json", problem));
+        }
     }
     Ok(Content {
         text: std::mem::take(&mut wire.content),
@@ -147,12 +148,33 @@ fn read_request(wire: &v1::TaskSpec, request: v1::HttpRequest) -> Result<Request
         }
     }
     limited("request.body", request.body.len())?;
-    let body = json_object("request.body", &request.body)?;
-    if body.get("stream").is_some_and(|stream| stream != &serde_json::Value::Bool(false)) {
+    json_object("request.body", &request.body)?;
+    let Ok(Body { stream: None | Some(false), model }) = serde_json::from_str(&request.body) else {
         let problem = "asks for a stream: leave `stream` out, the result is the whole answer";
         return Err(FieldError::new("request.body", problem));
+    };
+    let endpoint = endpoint("request.endpoint", &request.endpoint)?;
+    let model = model_in(model)?;
+    Ok(Request { endpoint, body: request.body, model })
+}
+
+/// What of a request's body is looked at; the rest may be megabytes that nobody here needs.
+#[derive(Deserialize)]
+struct Body<'a> {
+    stream: Option<bool>,
+    #[serde(borrow)]
+    model: Option<&'a RawValue>,
+}
+
+/// What is no text is the model API's to refuse.
+fn model_in(field: Option<&RawValue>) -> Result<Option<String>, FieldError> {
+    let model = field.and_then(|json| serde_json::from_str(json.get()).ok());
+    let model: String = model.unwrap_or_default();
+    if model.len() > MAX_MODEL_BYTES {
+        let problem = format!("names a model longer than {MAX_MODEL_BYTES} bytes");
+        return Err(FieldError::new("request.body", problem));
     }
-    Ok(Request { endpoint: endpoint("request.endpoint", &request.endpoint)?, body: request.body })
+    Ok(non_empty(model))
 }
 
 fn limited(field: &str, bytes: usize) -> Result<(), FieldError> {
@@ -163,12 +185,11 @@ fn limited(field: &str, bytes: usize) -> Result<(), FieldError> {
     Err(FieldError::new(field, format!("is {bytes} bytes; at most {max} MiB are taken")))
 }
 
-fn json_object(
-    field: &str,
-    text: &str,
-) -> Result<serde_json::Map<String, serde_json::Value>, FieldError> {
+/// The names of a JSON object's fields.
+fn json_object(field: &str, text: &str) -> Result<HashSet<String>, FieldError> {
+    let object: Result<HashMap<String, IgnoredAny>, _> = serde_json::from_str(text);
     // serde_json's own message may quote the input, which may be a prompt.
-    serde_json::from_str(text).map_err(|error| {
+    object.map(|fields| fields.into_keys().collect()).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         FieldError::new(field, format!("is not a JSON object (line {line}, column {column})"))
     })
@@ -249,6 +270,18 @@ mod tests {
     }
 
     #[test]
+    fn parameters_cannot_set_what_the_task_says_itself() {
+        for name in RESERVED_PARAMETERS {
+            let parameters_json = format!(r#"{{"temperature": 0, "{name}": null}}"#);
+            let refused = read_spec(v1::TaskSpec { parameters_json, ..prompt() }).unwrap_err();
+            assert_eq!(refused[0].field, "parameters_json");
+            assert!(refused[0].problem.contains(name), "{refused:?}");
+        }
+        let parameters_json = r#"{"temperature": 0}"#.into();
+        assert!(read_spec(v1::TaskSpec { parameters_json, ..prompt() }).is_ok());
+    }
+
+    #[test]
     fn content_and_request_exclude_each_other() {
         let both = v1::TaskSpec { content: "hi".into(), ..request("/v1/chat/completions", "{}") };
         assert_eq!(fields(both), ["content"]);
@@ -270,6 +303,24 @@ mod tests {
         assert_eq!(fields(request(chat, "[]")), ["request.body"]);
         assert_eq!(fields(request(chat, r#"{"stream": true}"#)), ["request.body"]);
         assert_eq!(fields(request("/v1/images", "{}")), ["request.endpoint"]);
-        assert!(read_spec(request(chat, r#"{"stream": false}"#)).is_ok());
+        assert_eq!(fields(request(chat, r#"{"stream": 1}"#)), ["request.body"]);
+        for good in [r#"{"stream": false}"#, r#"{"stream": null}"#, " {}\n"] {
+            assert!(read_spec(request(chat, good)).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_request_names_its_model_in_its_body() {
+        let model = |body| {
+            let spec = read_spec(request("/v1/embeddings", body)).unwrap();
+            spec.work.model().map(str::to_owned)
+        };
+        assert_eq!(model(r#"{"model": "small"}"#).as_deref(), Some("small"));
+        assert_eq!(
+            [model("{}"), model(r#"{"model": ""}"#), model(r#"{"model": 7}"#)],
+            [const { None }; 3]
+        );
+        let long = format!(r#"{{"model": "{}"}}"#, "m".repeat(257));
+        assert_eq!(fields(request("/v1/embeddings", &long)), ["request.body"]);
     }
 }

@@ -15,19 +15,15 @@ pub fn write_work(request: &mut TaskRequest, work: &Work) {
             request.model = content.model.clone().unwrap_or_default();
             request.instructions = content.instructions.clone().unwrap_or_default();
             request.parameters_json = content.parameters_json.clone().unwrap_or_default();
-            let Content { model, instructions, parameters_json, .. } = content;
-            if model.is_some() || instructions.is_some() || parameters_json.is_some() {
-                request.requires.push(feature::CONTENT_OPTIONS.to_owned());
-            }
         }
-        Work::Request(Request { endpoint, body }) => {
+        Work::Request(Request { endpoint, body, .. }) => {
             request.request = Some(ApiRequest {
                 endpoint: endpoint.path().to_owned(),
                 body: body.clone().into_bytes().into(),
             });
-            request.requires.push(feature::REQUESTS.to_owned());
         }
     }
+    request.requires.extend(feature::names(work.needs()).map(str::to_owned));
 }
 
 /// The work in a request.
@@ -51,7 +47,9 @@ pub fn read_work(request: &mut TaskRequest) -> Result<Work, FieldError> {
 fn read_request(wire: &ApiRequest) -> Result<Request, FieldError> {
     let body = std::str::from_utf8(&wire.body)
         .map_err(|_| FieldError::new("request.body", "is not UTF-8"))?;
-    Ok(Request { endpoint: endpoint("request.endpoint", &wire.endpoint)?, body: body.to_owned() })
+    let endpoint = endpoint("request.endpoint", &wire.endpoint)?;
+    // The worker forwards the body and does not ask what it says.
+    Ok(Request { endpoint, body: body.to_owned(), model: None })
 }
 
 /// The endpoint that stands in `field`.

@@ -3,8 +3,9 @@
 //! - [`Clock`] and [`Entropy`]: time and randomness, injected;
 //! - [`transport`]: listeners, connectors, and links that never reconnect behind one's back;
 //! - [`Tasks`]: background tasks, each with an owner and a word on what its end means;
-//! - [`signals`]: when to stop;
+//! - [`process`] and [`signals`]: how a service starts, when it stops, how it ends;
 //! - [`patience`]: time limits that do not blame others for our own pauses;
+//! - [`trace`]: spans of what is over;
 //! - [`health`], [`telemetry`], [`settings`], [`files`].
 
 mod clock;
@@ -12,10 +13,12 @@ mod entropy;
 pub mod files;
 pub mod health;
 pub mod patience;
+pub mod process;
 pub mod settings;
 pub mod signals;
 mod tasks;
 pub mod telemetry;
+pub mod trace;
 pub mod transport;
 
 pub use clock::Clock;

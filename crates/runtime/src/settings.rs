@@ -1,84 +1,116 @@
 //! Settings: built-in values, then a TOML file, then the environment.
 
+mod environment;
+mod fields;
+mod file;
+mod numbers;
+
 use std::path::Path;
 
-use config::{Config, Environment, File, FileFormat};
+use config::{Config, ConfigError, Map, Value, ValueKind};
 use serde::de::DeserializeOwned;
 
-/// The settings could not be used. Says which key and why.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidSettings(#[from] config::ConfigError);
+pub use environment::OWN_VARIABLES;
+pub use fields::fields;
+pub use numbers::{Number, OutOfRange, check};
 
-/// Reads the settings of one service.
+/// The services that have settings, each in a section of its own. One file and one
+/// environment may serve them all, so each knows the names of the others.
+pub const SECTIONS: [&str; 2] = ["supervisor", "worker"];
+
+/// The settings of one service. A field that is missing has its built-in value.
+pub trait Section: Default + DeserializeOwned {
+    /// `[name]` in the file, `TASKFLEET_NAME__` in the environment.
+    const NAME: &'static str;
+
+    /// Every setting that is a number, with its range; one that is not set by default too.
+    fn numbers(&self) -> Vec<Number>;
+}
+
+/// The settings could not be used. Says which key and why; the value of one that may hold a
+/// secret is never shown.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidSettings {
+    /// A name that no setting has.
+    #[error("{origin}: there is no setting {key}; {hint}")]
+    Unknown {
+        /// The file or the environment.
+        origin: String,
+        /// As it is written there.
+        key: String,
+        /// What would be right.
+        hint: String,
+    },
+    /// The file cannot be read, or is no TOML.
+    #[error("{0}")]
+    File(String),
+    /// A variable's value is no text.
+    #[error("the environment: {0} is no text in UTF-8")]
+    NotText(String),
+    /// A value does not fit.
+    #[error("[{section}] {error}")]
+    Value {
+        /// Whose setting it is.
+        section: &'static str,
+        /// Names the key.
+        error: ConfigError,
+    },
+    /// A number is out of its range.
+    #[error(transparent)]
+    Range(#[from] OutOfRange),
+}
+
+/// Reads the settings of one service from the file, if there is one, and the environment.
 ///
-/// Values of the file, if there is one, go over the built-in ones of `T`, and variables of
-/// the environment over both: `TASKFLEET_SUPERVISOR__GRPC_LISTEN` sets `grpc_listen` for
-/// `section` "supervisor", which is `[supervisor]` in the file. An empty variable counts
-/// as unset. Values are taken as text and read as what the setting is, so that a token of
-/// digits stays what it was.
+/// Values of the file go over the built-in ones, and variables of the environment over both:
+/// `TASKFLEET_SUPERVISOR__GRPC_LISTEN` sets `grpc_listen` of `[supervisor]`. An empty variable
+/// counts as unset. Values are taken as text and read as what the setting is, so that a token
+/// of digits stays what it was.
 ///
 /// # Errors
-/// When the file cannot be read, a key is unknown or a value does not fit; names the key.
-pub fn load<T: DeserializeOwned>(section: &str, file: Option<&Path>) -> Result<T, InvalidSettings> {
+/// When the file cannot be read, a name is unknown, or a value does not fit; see
+/// [`InvalidSettings`].
+pub fn load<T: Section>(path: Option<&Path>) -> Result<T, InvalidSettings> {
+    load_from(path, environment::variables()?)
+}
+
+/// Like [`load`], with these variables for the environment.
+///
+/// # Errors
+/// See [`load`].
+pub fn load_from<T: Section>(
+    path: Option<&Path>,
+    variables: Map<String, String>,
+) -> Result<T, InvalidSettings> {
     let mut builder = Config::builder();
-    if let Some(path) = file {
-        builder = builder.add_source(File::from(path).format(FileFormat::Toml));
+    if let Some(path) = path {
+        builder = builder.add_source(file::read(path)?);
     }
-    let environment = Environment::with_prefix("TASKFLEET")
-        .prefix_separator("_")
-        .separator("__")
-        .ignore_empty(true);
-    let all = builder.add_source(environment).build()?;
-    match all.get_table(section) {
-        Ok(table) => {
-            let mut own = Config::builder();
-            for (key, value) in table {
-                own = own.set_override(key, value)?;
-            }
-            Ok(own.build()?.try_deserialize()?)
-        }
-        Err(config::ConfigError::NotFound(_)) => Ok(Config::default().try_deserialize()?),
-        Err(error) => Err(error.into()),
-    }
+    let unusable = |error| InvalidSettings::Value { section: T::NAME, error };
+    let all = builder.add_source(environment::source(variables)?).build().map_err(unusable)?;
+    let own = match all.get_table(T::NAME) {
+        Ok(table) => table,
+        Err(ConfigError::NotFound(_)) => Map::new(),
+        Err(error) => return Err(unusable(error)),
+    };
+    check_names::<T>(&own)?;
+    let settings: T =
+        Value::new(None, ValueKind::Table(own)).try_deserialize().map_err(unusable)?;
+    check(&settings)?;
+    Ok(settings)
+}
+
+fn check_names<T: Section>(own: &Map<String, Value>) -> Result<(), InvalidSettings> {
+    let known = fields::<T>();
+    let mut unknown = own.iter().filter(|(key, _)| !known.contains(&key.as_str()));
+    let Some((key, value)) = unknown.next() else { return Ok(()) };
+    let (origin, key) = match value.origin() {
+        Some(file) if file != environment::ORIGIN => (file, format!("{key} in [{}]", T::NAME)),
+        _ => (environment::ORIGIN, environment::variable(T::NAME, key)),
+    };
+    let hint = format!("[{}] has {}", T::NAME, known.join(", "));
+    Err(InvalidSettings::Unknown { origin: origin.to_owned(), key, hint })
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use serde::Deserialize;
-
-    use super::*;
-
-    #[derive(Debug, Default, PartialEq, Deserialize)]
-    #[serde(default, deny_unknown_fields)]
-    struct Own {
-        slots: u32,
-        token: String,
-        on: bool,
-    }
-
-    fn file(text: &str) -> tempfile::NamedTempFile {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        file
-    }
-
-    #[test]
-    fn each_section_reads_its_own_keys_and_text_becomes_what_the_setting_is() {
-        let file = file("[one]\nslots = \"7\"\ntoken = \"0123\"\non = true\n[two]\nother = 1\n");
-        let own: Own = load("one", Some(file.path())).unwrap();
-        assert_eq!(own, Own { slots: 7, token: "0123".into(), on: true });
-        assert_eq!(load::<Own>("three", Some(file.path())).unwrap(), Own::default());
-    }
-
-    #[test]
-    fn an_unknown_key_and_a_value_that_does_not_fit_are_named() {
-        for (text, named) in [("[one]\nslotz = 1", "slotz"), ("[one]\nslots = \"many\"", "slots")] {
-            let file = file(text);
-            let error = load::<Own>("one", Some(file.path())).unwrap_err().to_string();
-            assert!(error.contains(named), "{error}");
-        }
-    }
-}
+mod tests;

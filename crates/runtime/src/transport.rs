@@ -3,6 +3,7 @@
 
 mod carrying;
 mod link;
+mod ping;
 mod server;
 mod tcp;
 
@@ -12,7 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::async_trait;
 
 pub use carrying::Carrying;
-pub use link::{Link, LinkError};
+pub use link::{KeepAlive, Link, LinkError};
+pub use ping::ping;
 pub use server::{Ends, ServerIo, Stopped, bound_server, incoming, serve};
 pub use tcp::{TcpConnector, TcpListener};
 

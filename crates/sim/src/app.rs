@@ -7,8 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
+use crate::behaviour::Behaviour;
 use crate::chance::Chance;
 use crate::ledger::Ledger;
+use crate::limits::Limiter;
 use crate::settings::Settings;
 
 /// What all calls share.
@@ -17,6 +19,7 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) chance: Chance,
+    pub(crate) limiter: Limiter,
     pub(crate) stop: Stop,
     /// Seconds since 1970 when the simulator started: `created` of every answer, so that an answer
     /// costs no look at the clock.
@@ -27,7 +30,8 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(settings: Settings, stopped: watch::Receiver<()>) -> Self {
         Self {
-            chance: Chance::new(settings.faults, settings.seed),
+            chance: Chance::new(Behaviour::of(&settings), settings.seed),
+            limiter: Limiter::new(settings.limits),
             settings,
             ledger: Arc::default(),
             stop: Stop(stopped),

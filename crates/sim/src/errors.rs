@@ -35,6 +35,16 @@ impl ApiError {
         }
     }
 
+    /// The name under which the ledger keeps a call that was refused with it.
+    pub(crate) fn outcome(&self) -> &'static str {
+        match self.status {
+            StatusCode::UNAUTHORIZED => "401",
+            StatusCode::PAYLOAD_TOO_LARGE => "413",
+            StatusCode::TOO_MANY_REQUESTS => "429",
+            _ => "400",
+        }
+    }
+
     /// The body: `{"error": {"message", "type", "param", "code"}}`.
     pub(crate) fn body(&self) -> Value {
         json!({"error": {

@@ -7,11 +7,12 @@ use std::time::Duration;
 pub(crate) use step::{Act, Break, RetryAfter, Step};
 
 const OPEN: &str = "[sim:";
-const MODIFIERS: &str = "deltas=N, delay=MS, latency=MS, bytes=N";
+const MODIFIERS: &str = "deltas=N, delay=MS, latency=MS, jitter=MS, bytes=N";
 /// The most deltas in an answer, asked for by a marker or set.
 pub(crate) const MAX_DELTAS: u32 = 1_000_000;
-const MAX_BYTES: u32 = 16 * 1024 * 1024;
-const MAX_MILLIS: u32 = 60 * 60 * 1000;
+const MAX_BYTES: u32 = 64 * 1024 * 1024;
+/// The longest wait that can be asked for, by a marker or while it runs.
+pub(crate) const MAX_MILLIS: u32 = 60 * 60 * 1000;
 
 /// A marker as parsed; the default is that of a prompt without one.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,6 +24,8 @@ pub(crate) struct Marker {
     pub(crate) delay: Option<Duration>,
     /// Time to the first byte.
     pub(crate) latency: Option<Duration>,
+    /// The most that is added to that, by chance.
+    pub(crate) jitter: Option<Duration>,
     /// The least number of bytes in the answer.
     pub(crate) bytes: usize,
 }
@@ -65,6 +68,7 @@ impl Marker {
             Some(("deltas", value)) => self.deltas = Some(number(word, value, 1, MAX_DELTAS)?),
             Some(("delay", value)) => self.delay = Some(millis(word, value)?),
             Some(("latency", value)) => self.latency = Some(millis(word, value)?),
+            Some(("jitter", value)) => self.jitter = Some(millis(word, value)?),
             Some(("bytes", value)) => self.bytes = number(word, value, 0, MAX_BYTES)? as usize,
             _ => self.steps.push(Step::parse(word).ok_or_else(|| unknown(word))?),
         }
@@ -109,10 +113,12 @@ mod tests {
     #[test]
     fn modifiers_stand_anywhere_and_are_no_steps() {
         let marker =
-            Marker::find("[sim:deltas=40, 500, delay=50,latency=200,bytes=1000,ok]").unwrap();
+            Marker::find("[sim:deltas=40, 500, delay=50,latency=200,jitter=7,bytes=1000,ok]")
+                .unwrap();
         assert_eq!(marker.deltas, Some(40));
         assert_eq!(marker.delay, Some(Duration::from_millis(50)));
         assert_eq!(marker.latency, Some(Duration::from_millis(200)));
+        assert_eq!(marker.jitter, Some(Duration::from_millis(7)));
         assert_eq!(marker.bytes, 1000);
         assert_eq!(marker.step(1).map(|step| step.name), Some("500"));
         assert_eq!(marker.step(2), Some(Step::OK));

@@ -18,7 +18,7 @@ use tokio::sync::{oneshot, watch};
 use crate::app::App;
 use crate::errors::{ApiError, canned};
 use crate::settings::Settings;
-use crate::{chat, inspect};
+use crate::{call, inspect, models};
 
 /// How long running calls may go on after the simulator was told to stop. A hanging call never
 /// ends by itself.
@@ -107,9 +107,14 @@ async fn grace_is_over(heard: oneshot::Receiver<()>) {
 
 fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/v1/chat/completions", post(chat::completions))
+        .route("/v1/chat/completions", post(call::chat))
+        .route("/v1/responses", post(call::responses))
+        .route("/v1/embeddings", post(call::embeddings))
+        .route("/v1/models", get(models::all))
+        .route("/v1/models/{model}", get(models::one))
         .route("/sim/calls", get(inspect::all).delete(inspect::reset))
         .route("/sim/calls/{task}", get(inspect::task))
+        .route("/sim/faults", get(inspect::faults).put(inspect::set_faults))
         .route("/sim/healthz", get(async || StatusCode::OK))
         .fallback(async || ApiError::clone(&canned::UNKNOWN_URL))
         .method_not_allowed_fallback(async || ApiError::clone(&canned::METHOD_NOT_ALLOWED))

@@ -6,13 +6,34 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Another supervisor has it open.
-    #[error("{} is in use by another supervisor", .0.display())]
+    #[error("{} is in use by another supervisor: stop that one or name another file", .0.display())]
     Locked(PathBuf),
     /// The file is something else.
-    #[error("{} is not a taskfleet store", .0.display())]
+    #[error("{} is not a taskfleet store: name another file, or one that does not exist yet", .0.display())]
     NotAStore(PathBuf),
+    /// Its pages contradict each other, or cannot be what was written.
+    #[error("{} is damaged: go on with a backup of it, or name another file", .0.display())]
+    Damaged(PathBuf),
+    /// The file, its lock or its directory cannot be opened or made.
+    #[error("{} cannot be opened: {reason}: see to its directory or name another file", path.display())]
+    Unusable {
+        /// The store's file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// An earlier version of taskfleet wrote it.
+    #[error("{} was written by an older version: its format is {found}, this one knows {known}: name another file", path.display())]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The only format known here.
+        known: u32,
+    },
     /// A later version of taskfleet wrote it.
-    #[error("{} was written by a newer version: its format is {found}, this one knows up to {known}", path.display())]
+    #[error("{} was written by a newer version: its format is {found}, this one knows {known}: run the newer version", path.display())]
     Newer {
         /// The file.
         path: PathBuf,
@@ -39,6 +60,35 @@ pub enum SubmitError {
     #[error("{} of the tasks clash with known ones", .0.len())]
     Conflicts(Vec<Conflict>),
     /// The store failed; none was accepted.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a copy of the store was not written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BackupError {
+    /// There is a file of this name; it was left as it is.
+    #[error("there is a file of this name already")]
+    Exists,
+    /// The directory that it is to lie in is not there.
+    #[error("there is no such directory")]
+    NoDirectory,
+    /// The supervisor may not write there.
+    #[error("the supervisor may not write there")]
+    Denied,
+    /// The disk is full.
+    #[error("the disk is full")]
+    Full,
+    /// Another copy is being written.
+    #[error("another copy is being written")]
+    Busy,
+    /// This store lies in no file.
+    #[error("this store is kept in memory only")]
+    NoFile,
+    /// The copy cannot be written. Without prompts or results.
+    #[error("it cannot be written: {0}")]
+    Failed(String),
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

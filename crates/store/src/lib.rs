@@ -8,6 +8,7 @@
 mod decide;
 mod error;
 mod intake;
+mod list;
 mod memory;
 mod page;
 mod sqlite;
@@ -15,15 +16,23 @@ mod tally;
 mod types;
 mod words;
 
-use async_trait::async_trait;
-use taskfleet_core::{TaskId, Timestamp, machine::Refusal, task::TaskSpec};
+use std::path::PathBuf;
 
-pub use error::{Conflict, ConflictField, StoreError, SubmitError};
+use async_trait::async_trait;
+use taskfleet_core::{
+    TaskId, Timestamp,
+    machine::Refusal,
+    queue::{Lane, LaneRead, LaneRows},
+    task::TaskSpec,
+};
+
+pub use error::{BackupError, Conflict, ConflictField, StoreError, SubmitError};
+pub use list::{TaskFilter, TaskPage};
 pub use memory::MemoryStore;
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use types::{
     Applied, Attempt, Change, Counts, Identity, NewTask, OutcomeFilter, OutcomePage, Running,
-    StoredResult, Submitted, TaskDetail, TaskMeta,
+    StoredResult, Submitted, TaskDetail, TaskMeta, Totals,
 };
 
 /// Keeps tasks. Every write that is answered with `Ok` is durable.
@@ -34,6 +43,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// How many tasks there are, by state; kept, not counted.
     fn counts(&self) -> Counts;
+
+    /// What has happened to all tasks since the store was made; kept, not counted.
+    fn totals(&self) -> Totals;
 
     /// Accepts tasks in one transaction, all or none, in the order given. A task whose
     /// idempotency key is known with the same digest is answered with the first task and
@@ -72,16 +84,41 @@ pub trait Store: Send + Sync + 'static {
     /// When it could not be read.
     async fn specs(&self, ids: Vec<TaskId>) -> Result<Vec<(TaskId, TaskSpec)>, StoreError>;
 
-    /// Queued tasks whose backoff is over at `now`, in the order in which they are to run
-    /// (priority, then age); at most `limit`.
+    /// The lanes that queued tasks stand in, in their order, those after `after`; at most
+    /// `limit`. What it costs grows with the lanes that are answered, not with their tasks.
+    ///
+    /// # Errors
+    /// When they could not be read.
+    async fn lanes(&self, after: Option<Lane>, limit: usize) -> Result<Vec<Lane>, StoreError>;
+
+    /// Queued tasks of these lanes that may run at `now`, an answer for each, from one
+    /// snapshot. What it costs grows with the tasks that are answered, however many lie before
+    /// or behind them.
     ///
     /// # Errors
     /// When they could not be read.
     async fn ready(
         &self,
+        reads: Vec<LaneRead>,
         now: Timestamp,
+    ) -> Result<Vec<LaneRows>, StoreError>;
+
+    /// Tasks that match, newest first, older than `before`; at most `limit`, above 0.
+    ///
+    /// # Errors
+    /// When they could not be read.
+    async fn list(
+        &self,
+        filter: TaskFilter,
+        before: Option<TaskId>,
         limit: usize,
-    ) -> Result<Vec<taskfleet_core::task::TaskRecord>, StoreError>;
+    ) -> Result<TaskPage, StoreError>;
+
+    /// When the oldest task that waits was submitted; `None`: none waits.
+    ///
+    /// # Errors
+    /// When it could not be read.
+    async fn oldest_queued(&self) -> Result<Option<Timestamp>, StoreError>;
 
     /// Every running task, with who has it.
     ///
@@ -94,6 +131,30 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// When they could not be read.
     async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<TaskId>, StoreError>;
+
+    /// Tasks that ended at `time` or before, those that ended first first; at most `limit`.
+    /// Few tasks are looked at: it may miss some that a clock in the future hides, until
+    /// their time has come.
+    ///
+    /// # Errors
+    /// When they could not be read.
+    async fn ended_by(&self, time: Timestamp, limit: usize) -> Result<Vec<TaskId>, StoreError>;
+
+    /// Takes ended tasks out, with all that belongs to them, in one transaction that deletes
+    /// at most `max_rows` rows (above 100): says how many tasks are gone. Those that did not
+    /// fit in stay, perhaps without the beginning of their history.
+    ///
+    /// # Errors
+    /// When nothing was written.
+    async fn remove(&self, tasks: Vec<TaskId>, max_rows: usize) -> Result<usize, StoreError>;
+
+    /// Writes a consistent copy of the store to a file that does not exist yet, while the
+    /// store goes on; answers with the copy's bytes when it is on disk. Whoever stops waiting
+    /// stops the copying. A copy that did not succeed leaves no file.
+    ///
+    /// # Errors
+    /// See [`BackupError`].
+    async fn backup(&self, path: PathBuf) -> Result<u64, BackupError>;
 
     /// Ended tasks in the order in which they ended, after outcome number `after`, at most
     /// `limit`, with at most `max_result` bytes of each result.

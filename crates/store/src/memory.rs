@@ -1,22 +1,28 @@
 //! The reference store: plain maps behind a lock, nothing kept beyond the process.
 
+mod prune;
 mod state;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use async_trait::async_trait;
 use taskfleet_core::{
     TaskId, Timestamp,
     machine::Refusal,
-    task::{TaskRecord, TaskSpec},
+    queue::{Lane, LaneRead, LaneRows},
+    task::TaskSpec,
 };
 
 use crate::{
     Store,
-    error::{StoreError, SubmitError},
+    error::{BackupError, StoreError, SubmitError},
+    list::{TaskFilter, TaskPage},
     types::{
         Applied, Change, Counts, Identity, NewTask, OutcomeFilter, OutcomePage, Running, Submitted,
-        TaskDetail,
+        TaskDetail, Totals,
     },
 };
 use state::State;
@@ -52,6 +58,10 @@ impl Store for MemoryStore {
         self.state().tally.counts
     }
 
+    fn totals(&self) -> Totals {
+        self.state().tally.totals
+    }
+
     async fn submit(
         &self,
         tasks: Vec<NewTask>,
@@ -77,8 +87,42 @@ impl Store for MemoryStore {
         Ok(self.state().specs(&ids))
     }
 
-    async fn ready(&self, now: Timestamp, limit: usize) -> Result<Vec<TaskRecord>, StoreError> {
-        Ok(self.state().ready(now, limit))
+    async fn lanes(&self, after: Option<Lane>, limit: usize) -> Result<Vec<Lane>, StoreError> {
+        Ok(self.state().lanes(after.as_ref(), limit))
+    }
+
+    async fn ready(
+        &self,
+        reads: Vec<LaneRead>,
+        now: Timestamp,
+    ) -> Result<Vec<LaneRows>, StoreError> {
+        let state = self.state();
+        Ok(reads.iter().map(|read| state.ready(read, now)).collect())
+    }
+
+    async fn list(
+        &self,
+        filter: TaskFilter,
+        before: Option<TaskId>,
+        limit: usize,
+    ) -> Result<TaskPage, StoreError> {
+        Ok(self.state().list(&filter, before, limit))
+    }
+
+    async fn oldest_queued(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.state().oldest_queued())
+    }
+
+    async fn ended_by(&self, time: Timestamp, limit: usize) -> Result<Vec<TaskId>, StoreError> {
+        Ok(self.state().ended_by(time, limit))
+    }
+
+    async fn remove(&self, tasks: Vec<TaskId>, max_rows: usize) -> Result<usize, StoreError> {
+        Ok(self.state().remove(&tasks, max_rows))
+    }
+
+    async fn backup(&self, _: PathBuf) -> Result<u64, BackupError> {
+        Err(BackupError::NoFile)
     }
 
     async fn running(&self) -> Result<Vec<Running>, StoreError> {

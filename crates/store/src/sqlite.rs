@@ -1,31 +1,40 @@
 //! The store in a file: SQLite with a write-ahead log, one writer, a few readers.
 
+mod backup;
 mod codes;
 mod fault;
+mod list;
 mod open;
+mod queue;
 mod read;
 mod readers;
 mod rows;
 mod write;
 mod writer;
 
-use std::thread::{self, JoinHandle};
+use std::{
+    path::PathBuf,
+    thread::{self, JoinHandle},
+};
 
 use async_trait::async_trait;
 use taskfleet_core::{
     TaskId, Timestamp,
     machine::Refusal,
-    task::{TaskRecord, TaskSpec},
+    queue::{Lane, LaneRead, LaneRows},
+    task::TaskSpec,
 };
 
 use crate::{
     Store,
-    error::{StoreError, SubmitError},
+    error::{BackupError, StoreError, SubmitError},
+    list::{TaskFilter, TaskPage},
     types::{
         Applied, Change, Counts, Identity, NewTask, OutcomeFilter, OutcomePage, Running, Submitted,
-        TaskDetail,
+        TaskDetail, Totals,
     },
 };
+use backup::Backups;
 use readers::Readers;
 use writer::{Weight, Writer};
 
@@ -37,6 +46,7 @@ pub struct SqliteStore {
     identity: Identity,
     // Dropped in this order: the writer's connection is closed last and tidies the file up,
     // then the next supervisor may come.
+    backups: Backups,
     readers: Readers,
     writer: Writer,
     _lock: open::Lock,
@@ -53,7 +63,8 @@ impl SqliteStore {
         let open::Opened { identity, tally, connection, opener, lock } = open::open(options)?;
         let writer = Writer::start(connection, identity.epoch, tally)?;
         let readers = Readers::start(&opener)?;
-        Ok(Self { identity, readers, writer, _lock: lock })
+        let backups = Backups::new(opener);
+        Ok(Self { identity, backups, readers, writer, _lock: lock })
     }
 
     async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
@@ -79,6 +90,10 @@ impl Store for SqliteStore {
 
     fn counts(&self) -> Counts {
         self.writer.tally().counts
+    }
+
+    fn totals(&self) -> Totals {
+        self.writer.tally().totals
     }
 
     async fn submit(
@@ -108,8 +123,45 @@ impl Store for SqliteStore {
         self.read(move |from| read::specs(from, &ids)).await
     }
 
-    async fn ready(&self, now: Timestamp, limit: usize) -> Result<Vec<TaskRecord>, StoreError> {
-        self.read(move |from| read::ready(from, now, limit)).await
+    async fn lanes(&self, after: Option<Lane>, limit: usize) -> Result<Vec<Lane>, StoreError> {
+        self.read(move |from| queue::lanes(from, after, limit)).await
+    }
+
+    async fn ready(
+        &self,
+        reads: Vec<LaneRead>,
+        now: Timestamp,
+    ) -> Result<Vec<LaneRows>, StoreError> {
+        self.read(move |from| reads.iter().map(|read| queue::ready(from, read, now)).collect())
+            .await
+    }
+
+    async fn list(
+        &self,
+        filter: TaskFilter,
+        before: Option<TaskId>,
+        limit: usize,
+    ) -> Result<TaskPage, StoreError> {
+        let counts = self.counts();
+        self.read(move |from| list::list(from, &filter, before, limit, &counts)).await
+    }
+
+    async fn oldest_queued(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read(read::oldest_queued).await
+    }
+
+    async fn ended_by(&self, time: Timestamp, limit: usize) -> Result<Vec<TaskId>, StoreError> {
+        self.read(move |from| read::ended_by(from, time, limit)).await
+    }
+
+    async fn remove(&self, tasks: Vec<TaskId>, max_rows: usize) -> Result<usize, StoreError> {
+        let weight = Weight::of_removals(max_rows);
+        self.writer.write(weight, move |unit| unit.remove(&tasks, max_rows)).await
+    }
+
+    async fn backup(&self, path: PathBuf) -> Result<u64, BackupError> {
+        self.writer.check()?;
+        self.backups.write(path).await
     }
 
     async fn running(&self) -> Result<Vec<Running>, StoreError> {

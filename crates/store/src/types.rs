@@ -37,6 +37,33 @@ pub struct Counts {
     pub queued_bytes: u64,
 }
 
+/// What has happened to all tasks since the store was made, pruned ones included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Executions that failed in a way that may pass.
+    pub attempts_failed: u64,
+    /// Workers that died, hung or were cut off with a task.
+    pub worker_losses: u64,
+    /// Times that the provider said slow down, or nothing could be sent.
+    pub throttles: u64,
+    /// Times that a task came back without having counted as anything.
+    pub requeues: u64,
+}
+
+impl Counts {
+    /// Tasks in this state.
+    #[must_use]
+    pub const fn of(&self, state: TaskState) -> u64 {
+        match state {
+            TaskState::Queued => self.queued,
+            TaskState::Running => self.running,
+            TaskState::Completed => self.completed,
+            TaskState::Failed => self.failed,
+            TaskState::Cancelled => self.cancelled,
+        }
+    }
+}
+
 /// A task to be accepted.
 #[derive(Debug, Clone)]
 pub struct NewTask {
@@ -64,6 +91,32 @@ pub enum Submitted {
         /// Its state now.
         state: TaskState,
     },
+}
+
+impl Submitted {
+    /// The task.
+    #[must_use]
+    pub const fn id(&self) -> TaskId {
+        match self {
+            Self::New(record) => record.id,
+            Self::Existing { id, .. } => *id,
+        }
+    }
+
+    /// Its state now.
+    #[must_use]
+    pub const fn state(&self) -> TaskState {
+        match self {
+            Self::New(record) => record.state,
+            Self::Existing { state, .. } => *state,
+        }
+    }
+
+    /// Whether an earlier submission made it.
+    #[must_use]
+    pub const fn is_existing(&self) -> bool {
+        matches!(self, Self::Existing { .. })
+    }
 }
 
 /// An event to be applied to a task.

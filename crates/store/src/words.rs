@@ -6,10 +6,17 @@ use taskfleet_core::{machine::Event, outcome::End};
 /// Why a task ended that did not complete; empty if it did.
 pub(crate) fn of_task(event: &Event) -> String {
     let words = match event {
+        Event::TooLarge { max_request_bytes } => {
+            return format!(
+                "the request is too large for every worker that could run it: with what stands \
+                 around it, {max_request_bytes} bytes are taken"
+            );
+        }
         Event::Cancel => "cancelled by its client",
         Event::Expire => "its deadline passed",
         Event::Lost { .. } => "workers died, hung or were cut off with it too often",
         Event::NotStarted { .. } => "workers handed it back too often",
+        Event::CutOff { .. } => "supervisors died too often while it ran",
         Event::Ended { outcome, .. } => match &outcome.end {
             End::Released => "workers handed it back too often",
             end => return of_end(end),
@@ -26,9 +33,10 @@ pub(crate) fn of_lease(event: &Event) -> String {
         Event::Expire => "the task's deadline passed",
         Event::Lost { .. } => "the worker died, hung or was cut off",
         Event::NotStarted { .. } => "the worker did not start it",
+        Event::CutOff { .. } => "the supervisor died, and with it the connection it ran by",
         Event::Adopt { .. } => "a worker reported a later lease",
         Event::Ended { outcome, .. } => return of_end(&outcome.end),
-        Event::Claim { .. } => "",
+        Event::Claim { .. } | Event::TooLarge { .. } => "",
     };
     words.to_owned()
 }

@@ -1,25 +1,21 @@
 //! What waits and who has room: the memory on which work is placed.
 //!
-//! The board is a cache. It holds a bounded window of the ready tasks; what does not fit
-//! stays in the store and is fetched when the window runs low.
+//! The board is a cache. The rules, and what of the store it holds, are the
+//! [`Queue`]'s; here are the workers' seats, the slots taken on them, and who is woken.
 
 use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use taskfleet_core::{
     BootId, TaskId, Timestamp,
-    placement::{Candidate, Seat, Unlimited, place},
+    placement::{Candidate, Obstacle, Profile, Seat, Unlimited, obstacle},
+    queue::{Lane, LaneRead, LaneRows, LanesRead, Placed, Queue},
     task::{Holder, TaskRecord, TaskSpec},
 };
 use tokio::sync::Notify;
-
-/// Tasks in the window at most.
-const WINDOW: usize = 20_000;
-/// Bytes of content kept beside them at most; the rest is read from the store when needed.
-const WINDOW_BYTES: u64 = 64 << 20;
 
 /// Shared by the intake, the dispatcher and the fleet. Clones share the board.
 #[derive(Clone, Default)]
@@ -35,43 +31,20 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
-    ready: BTreeMap<Turn, Waiting>,
-    delayed: BTreeMap<(Timestamp, TaskId), Waiting>,
-    places: HashMap<TaskId, Place>,
-    cached_bytes: u64,
-    /// Ready tasks lie in the store that are not in the window.
-    overflown: bool,
+    queue: Queue,
     seats: HashMap<BootId, SeatState>,
+    /// Workers came, went or changed what they can take; the queue has not been told.
+    workers_changed: bool,
     /// Counts decisions: of equally free workers another comes first each time.
     decisions: u64,
 }
 
-/// Whose turn it is first: higher priority, then earlier submission.
-type Turn = (Reverse<i32>, TaskId);
-
-/// Where a waiting task stands.
-#[derive(Clone, Copy)]
-enum Place {
-    Ready(Turn),
-    Delayed(Timestamp),
-}
-
-struct Waiting {
-    priority: i32,
-    model: Option<String>,
-    size_bytes: u64,
-    alone: bool,
-    spec: Option<Arc<TaskSpec>>,
-}
-
 struct SeatState {
-    holder: Holder,
-    slots: u32,
+    offer: Offer,
+    /// Which of the queue's profiles it has; none while it has no slots.
+    profile: Option<usize>,
     in_use: u32,
     alone: bool,
-    models: Vec<String>,
-    max_request_bytes: u64,
-    open: bool,
     /// Tells this seat from an earlier one of the same worker.
     number: u64,
 }
@@ -80,9 +53,10 @@ struct SeatState {
 #[derive(Debug, Clone)]
 pub(crate) struct Offer {
     pub(crate) holder: Holder,
+    /// None: it gets nothing, and nobody waits for it.
     pub(crate) slots: u32,
-    pub(crate) models: Vec<String>,
-    pub(crate) max_request_bytes: u64,
+    /// What it can take. Without any feature it gets plain prompts only.
+    pub(crate) profile: Profile,
     /// Whether it takes new work.
     pub(crate) open: bool,
 }
@@ -92,6 +66,7 @@ pub(crate) struct Assignment {
     pub(crate) task: TaskId,
     pub(crate) slot: Slot,
     pub(crate) spec: Option<Arc<TaskSpec>>,
+    pub(crate) lane: Arc<Lane>,
 }
 
 /// A slot of a worker, taken; dropping it gives it back.
@@ -125,13 +100,16 @@ impl Board {
 
     /// A task waits, until its `not_before` where it has one.
     pub(crate) fn queue(&self, record: &TaskRecord, spec: Option<Arc<TaskSpec>>) {
-        self.lock().insert(record, spec);
+        let mut state = self.lock();
+        state.tell_workers();
+        state.queue.add(record, spec);
+        drop(state);
         self.inner.wake.notify_one();
     }
 
     /// A task waits no more.
     pub(crate) fn remove(&self, task: TaskId) {
-        self.lock().remove(task);
+        self.lock().queue.remove(task);
     }
 
     /// A worker offers slots, or changes its offer.
@@ -139,34 +117,32 @@ impl Board {
         let mut state = self.lock();
         state.decisions += 1;
         let next = state.decisions;
-        let known = state.seats.get(&offer.holder.boot_id);
-        let (in_use, alone, number) =
-            known.map_or((0, false, next), |seat| (seat.in_use, seat.alone, seat.number));
         let boot_id = offer.holder.boot_id;
-        let seat = SeatState {
-            holder: offer.holder,
-            slots: offer.slots,
-            in_use,
-            alone,
-            models: offer.models,
-            max_request_bytes: offer.max_request_bytes,
-            open: offer.open,
-            number,
-        };
-        state.seats.insert(boot_id, seat);
+        // Each heartbeat offers: mostly the same as before.
+        if !state.seats.get(&boot_id).is_some_and(|seat| seat.offers_alike(&offer)) {
+            state.workers_changed = true;
+        }
+        match state.seats.entry(boot_id) {
+            Entry::Occupied(mut seat) => seat.get_mut().offer = offer,
+            Entry::Vacant(seat) => {
+                seat.insert(SeatState {
+                    offer,
+                    profile: None,
+                    in_use: 0,
+                    alone: false,
+                    number: next,
+                });
+            }
+        }
         drop(state);
         self.inner.wake.notify_one();
     }
 
     /// A worker is gone; slots taken on it are given back to nobody.
     pub(crate) fn leave(&self, boot_id: BootId) {
-        self.lock().seats.remove(&boot_id);
-    }
-
-    /// Whether any worker that takes work has a free slot.
-    pub(crate) fn has_room(&self) -> bool {
-        let state = self.lock();
-        state.seats.values().any(|seat| seat.open && !seat.alone && seat.in_use < seat.slots)
+        let mut state = self.lock();
+        state.seats.remove(&boot_id);
+        state.workers_changed = true;
     }
 
     /// Executions on a worker, by our count.
@@ -185,73 +161,95 @@ impl Board {
         Slot { board: self.clone(), holder: holder.clone(), alone, seat }
     }
 
-    /// A slot for a task that is just being submitted, unless others wait before it.
+    /// A slot for a task that is just being submitted, if nobody else waits for it.
     pub(crate) fn seat_now(&self, record: &TaskRecord) -> Option<Slot> {
         let mut state = self.lock();
-        if !state.ready.is_empty() || state.overflown {
-            return None;
-        }
-        let candidate = Candidate {
-            task: record.id,
-            model: record.model.as_deref(),
-            size_bytes: record.size_bytes,
-            alone: record.runs_alone(),
-        };
-        state.decisions += 1;
-        let placed = state.place([candidate], 1);
-        let (_, boot_id) = placed.first()?;
-        Some(self.take(&mut state, *boot_id, candidate.alone))
+        let seats = state.open_seats();
+        let boot_id = state.queue.seat_now(record, &seats)?;
+        self.take(&mut state, boot_id, record.runs_alone())
     }
 
     /// Takes ready tasks off the board and gives each to a worker.
     pub(crate) fn assign(&self, now: Timestamp, max: usize) -> Vec<Assignment> {
         let mut state = self.lock();
-        state.promote(now);
-        state.decisions += 1;
-        let placed = state.place_ready(max);
-        let mut assignments = Vec::with_capacity(placed.len());
-        for (task, boot_id) in placed {
-            let Some(waiting) = state.remove(task) else { continue };
-            let slot = self.take(&mut state, boot_id, waiting.alone);
-            assignments.push(Assignment { task, slot, spec: waiting.spec });
-        }
-        assignments
+        let mut seats = state.open_seats();
+        state.queue.wake(now);
+        let placed = state.queue.place(&mut seats, &mut Unlimited, max);
+        let assign = |Placed { task, boot_id, alone, spec, lane }| {
+            let slot = self.take(&mut state, boot_id, alone)?;
+            Some(Assignment { task, slot, spec, lane })
+        };
+        placed.into_iter().filter_map(assign).collect()
     }
 
-    /// When the next backoff on the board is over.
+    /// Tasks of these lanes were not claimed after all: they lie in the store.
+    pub(crate) fn put_back(&self, lanes: &[Arc<Lane>]) {
+        self.lock().queue.put_back(lanes.iter().map(AsRef::as_ref));
+        self.inner.wake.notify_one();
+    }
+
+    /// When the next backoff is over.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.lock().delayed.first_key_value().map(|((due, _), _)| *due)
+        self.lock().queue.next_due()
     }
 
-    /// Whether tasks should be fetched from the store: how many.
-    pub(crate) fn wants(&self) -> Option<usize> {
-        let state = self.lock();
-        (state.overflown && state.ready.len() < WINDOW / 2).then_some(WINDOW)
-    }
-
-    /// Tasks that were taken off the board lie in the store again: look there.
-    pub(crate) fn expect_more(&self) {
-        self.lock().overflown = true;
-        self.inner.wake.notify_one();
-    }
-
-    /// Tasks from the store; `whole` when there are no more than these.
-    pub(crate) fn refill(&self, records: &[TaskRecord], whole: bool) {
+    /// Which lanes are to be read from the store.
+    pub(crate) fn wants_lanes(&self) -> Option<LanesRead> {
         let mut state = self.lock();
-        state.overflown = !whole;
-        for record in records {
-            state.insert(record, None);
-        }
-        drop(state);
+        state.tell_workers();
+        state.queue.wants_lanes()
+    }
+
+    pub(crate) fn found(&self, read: &LanesRead, lanes: Vec<Lane>) {
+        self.lock().queue.found(read, lanes);
+        // There may be more of them.
         self.inner.wake.notify_one();
     }
 
-    fn take(&self, state: &mut State, boot_id: BootId, alone: bool) -> Slot {
-        let seat = state.seats.get_mut(&boot_id).expect("placed on a seat of this state");
+    /// Which tasks are to be read from the store; see [`Queue::wants_tasks`].
+    pub(crate) fn wants_tasks(&self, now: Timestamp) -> Vec<LaneRead> {
+        let mut state = self.lock();
+        state.queue.wake(now);
+        state.queue.wants_tasks()
+    }
+
+    pub(crate) fn read(&self, reads: Vec<LaneRead>, rows: Vec<LaneRows>) {
+        self.lock().queue.read(reads.into_iter().zip(rows));
+        self.inner.wake.notify_one();
+    }
+
+    pub(crate) fn not_read(&self, reads: &[LaneRead]) {
+        self.lock().queue.not_read(reads);
+    }
+
+    /// Compares some of what is held with the store, so that what was missed is found.
+    pub(crate) fn recheck(&self) {
+        self.lock().queue.recheck();
+        self.inner.wake.notify_one();
+    }
+
+    /// Tasks that were too large for `patience` for every worker that could run them, and
+    /// the largest request that one of those takes.
+    pub(crate) fn too_large(&self, now: Timestamp, patience: Duration) -> Vec<(TaskId, u64)> {
+        let mut state = self.lock();
+        state.tell_workers();
+        state.queue.too_large(now, patience)
+    }
+
+    /// What stands between a ready task and a worker; and whether it is the next one.
+    pub(crate) fn obstacle(&self, record: &TaskRecord) -> (Obstacle, bool) {
+        let state = self.lock();
+        let open = state.seats.iter().filter(|(_, seat)| seat.is_open());
+        let workers = open.map(|(boot_id, seat)| (&seat.offer.profile, seat.seat(*boot_id, 0)));
+        (obstacle(&Candidate::of(record), workers), state.queue.is_next(record.id))
+    }
+
+    fn take(&self, state: &mut State, boot_id: BootId, alone: bool) -> Option<Slot> {
+        let seat = state.seats.get_mut(&boot_id)?;
         seat.in_use += 1;
         seat.alone |= alone;
-        let number = seat.number;
-        Slot { board: self.clone(), holder: seat.holder.clone(), alone, seat: number }
+        let holder = seat.offer.holder.clone();
+        Some(Slot { board: self.clone(), holder, alone, seat: seat.number })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -260,103 +258,51 @@ impl Board {
 }
 
 impl State {
-    fn insert(&mut self, record: &TaskRecord, spec: Option<Arc<TaskSpec>>) {
-        let known = self.remove(record.id).and_then(|waiting| waiting.spec);
-        let spec = spec.or(known).filter(|_| self.cached_bytes + record.size_bytes <= WINDOW_BYTES);
-        self.cached_bytes += if spec.is_some() { record.size_bytes } else { 0 };
-        let waiting = Waiting {
-            priority: record.priority,
-            model: record.model.clone(),
-            size_bytes: record.size_bytes,
-            alone: record.runs_alone(),
-            spec,
-        };
-        match record.not_before {
-            Some(due) => {
-                self.places.insert(record.id, Place::Delayed(due));
-                self.delayed.insert((due, record.id), waiting);
-            }
-            None => self.insert_ready(record.id, waiting),
+    /// Tells the queue which workers there are, if that has changed.
+    fn tell_workers(&mut self) {
+        if !std::mem::take(&mut self.workers_changed) {
+            return;
         }
-        if self.places.len() > WINDOW {
-            self.overflow();
+        // One that has no slots has not registered: what it can take is not known.
+        let known = self.seats.values().filter(|seat| seat.offer.slots > 0);
+        let profiles: BTreeSet<Profile> = known.map(|seat| seat.offer.profile.clone()).collect();
+        let profiles: Vec<Profile> = profiles.into_iter().collect();
+        for seat in self.seats.values_mut() {
+            let place = profiles.binary_search(&seat.offer.profile).ok();
+            seat.profile = place.filter(|_| seat.offer.slots > 0);
         }
+        self.queue.workers(profiles);
     }
 
-    fn insert_ready(&mut self, task: TaskId, waiting: Waiting) {
-        let turn = (Reverse(waiting.priority), task);
-        self.places.insert(task, Place::Ready(turn));
-        self.ready.insert(turn, waiting);
-    }
-
-    /// Those whose backoff is over become ready.
-    fn promote(&mut self, now: Timestamp) {
-        while let Some(entry) = self.delayed.first_entry() {
-            let (due, task) = *entry.key();
-            if due > now {
-                break;
-            }
-            let waiting = entry.remove();
-            self.insert_ready(task, waiting);
-        }
-    }
-
-    /// One stays in the store only: the last of those that wait for a backoff, which the
-    /// sweep fetches when it is due, or else the last in turn.
-    fn overflow(&mut self) {
-        let last_delayed = self.delayed.last_key_value().map(|((_, task), _)| *task);
-        if let Some(task) = last_delayed {
-            self.remove(task);
-        } else if let Some(task) = self.ready.last_key_value().map(|((_, task), _)| *task) {
-            self.remove(task);
-            self.overflown = true;
-        }
-    }
-
-    fn remove(&mut self, task: TaskId) -> Option<Waiting> {
-        let waiting = match self.places.remove(&task)? {
-            Place::Ready(turn) => self.ready.remove(&turn)?,
-            Place::Delayed(due) => self.delayed.remove(&(due, task))?,
-        };
-        if waiting.spec.is_some() {
-            self.cached_bytes -= waiting.size_bytes;
-        }
-        Some(waiting)
-    }
-
-    fn place_ready(&self, max: usize) -> Vec<(TaskId, BootId)> {
-        let candidates = self.ready.iter().map(|((_, task), waiting)| Candidate {
-            task: *task,
-            model: waiting.model.as_deref(),
-            size_bytes: waiting.size_bytes,
-            alone: waiting.alone,
-        });
-        self.place(candidates, max)
-    }
-
-    fn place<'c>(
-        &self,
-        candidates: impl IntoIterator<Item = Candidate<'c>>,
-        max: usize,
-    ) -> Vec<(TaskId, BootId)> {
-        let mut seats: Vec<Seat<'_>> = self
-            .seats
-            .values()
-            .filter(|seat| seat.open)
-            .map(|seat| Seat {
-                boot_id: seat.holder.boot_id,
-                slots: seat.slots,
-                in_use: seat.in_use,
-                taken_alone: seat.alone,
-                models: &seat.models,
-                max_request_bytes: seat.max_request_bytes,
-            })
-            .collect();
+    /// The workers that take new work, another one first each time.
+    fn open_seats(&mut self) -> Vec<Seat> {
+        self.tell_workers();
+        self.decisions += 1;
+        let open = self.seats.iter().filter(|(_, seat)| seat.is_open());
+        let seats = open.filter_map(|(boot_id, seat)| Some(seat.seat(*boot_id, seat.profile?)));
+        let mut seats: Vec<Seat> = seats.collect();
         if !seats.is_empty() {
             let first = self.decisions % seats.len() as u64;
             seats.rotate_left(usize::try_from(first).unwrap_or(0));
         }
-        place(candidates, &mut seats, &mut Unlimited, max)
+        seats
+    }
+}
+
+impl SeatState {
+    /// Whether the queue need not be told of this offer.
+    fn offers_alike(&self, offer: &Offer) -> bool {
+        let has_slots = |offer: &Offer| offer.slots > 0;
+        self.offer.profile == offer.profile && has_slots(&self.offer) == has_slots(offer)
+    }
+
+    const fn is_open(&self) -> bool {
+        self.offer.open && self.offer.slots > 0
+    }
+
+    const fn seat(&self, boot_id: BootId, profile: usize) -> Seat {
+        let slots = self.offer.slots;
+        Seat { boot_id, profile, slots, in_use: self.in_use, taken_alone: self.alone }
     }
 }
 

@@ -25,16 +25,24 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// Dispatches until the supervisor stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     while !engine.tasks.is_stopping() {
-        refill(&engine).await;
-        let assignments = engine.board.assign(engine.time.now(), BATCH);
-        if assignments.is_empty() {
-            wait(&engine).await;
-        } else if let Err(error) = dispatch(&engine, assignments).await {
-            tracing::error!(%error, "could not claim tasks, trying again");
+        if let Err(error) = turn(&engine).await {
+            tracing::error!(%error, "could not read the queue or claim tasks, trying again");
             tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
-            engine.board.expect_more();
         }
     }
+}
+
+/// Reads what is missing, a bounded part of it, and dispatches what can go; waits if there is
+/// nothing of either.
+async fn turn(engine: &Arc<Engine>) -> Result<(), StoreError> {
+    let read = look(engine).await? | refill(engine).await?;
+    let assignments = engine.board.assign(engine.time.now(), BATCH);
+    if !assignments.is_empty() {
+        dispatch(engine, assignments).await?;
+    } else if !read {
+        wait(engine).await;
+    }
+    Ok(())
 }
 
 async fn wait(engine: &Engine) {
@@ -48,16 +56,29 @@ async fn wait(engine: &Engine) {
     }
 }
 
-/// Fetches what lies in the store only, when the window runs low.
-async fn refill(engine: &Engine) {
-    let Some(wanted) = engine.board.wants() else { return };
-    match engine.store.ready(engine.time.now(), wanted).await {
-        Ok(records) => {
-            let whole = records.len() < wanted;
-            engine.board.refill(&records, whole);
-        }
-        Err(error) => tracing::error!(%error, "could not read the queue, trying again"),
+/// Finds lanes that lie in the store only; whether any were to be looked for.
+async fn look(engine: &Engine) -> Result<bool, StoreError> {
+    let Some(read) = engine.board.wants_lanes() else { return Ok(false) };
+    let lanes = engine.store.lanes(read.after.clone(), read.limit).await?;
+    engine.board.found(&read, lanes);
+    Ok(true)
+}
+
+/// Fetches tasks of lanes that run low; whether any were to be fetched.
+async fn refill(engine: &Engine) -> Result<bool, StoreError> {
+    let now = engine.time.now();
+    let reads = engine.board.wants_tasks(now);
+    if reads.is_empty() {
+        return Ok(false);
     }
+    match engine.store.ready(reads.clone(), now).await {
+        Ok(rows) => engine.board.read(reads, rows),
+        Err(error) => {
+            engine.board.not_read(&reads);
+            return Err(error);
+        }
+    }
+    Ok(true)
 }
 
 /// Commits the claims, then starts what was claimed. On an error nothing was claimed, and
@@ -70,7 +91,14 @@ async fn dispatch(engine: &Arc<Engine>, assignments: Vec<Assignment>) -> Result<
         let holder = assignment.slot.holder.clone();
         engine.change(assignment.task, Event::Claim { holder, epoch })
     });
-    let results = engine.apply(claims.collect()).await?;
+    let results = match engine.apply(claims.collect()).await {
+        Ok(results) => results,
+        Err(error) => {
+            let lanes: Vec<_> = assignments.into_iter().map(|assigned| assigned.lane).collect();
+            engine.board.put_back(&lanes);
+            return Err(error);
+        }
+    };
     let claimed = assignments.into_iter().zip(results).filter_map(claimed).collect();
     start_all(engine, claimed).await;
     drop(marked);

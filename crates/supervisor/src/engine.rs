@@ -133,15 +133,16 @@ impl Engine {
     fn take_effect(self: &Arc<Self>, applied: &Applied) {
         let record = &applied.record;
         self.hub.publish(record);
+        self.write_spans(applied);
         if let Some(ended) = applied.ended {
             self.executions.abandon(record.id, ended.lease);
         }
         match record.state {
             TaskState::Queued => self.board.queue(record, None),
-            TaskState::Running => {}
-            TaskState::Completed | TaskState::Failed | TaskState::Cancelled => {
-                self.board.remove(record.id);
-            }
+            TaskState::Running
+            | TaskState::Completed
+            | TaskState::Failed
+            | TaskState::Cancelled => self.board.remove(record.id),
         }
         if let Some(number) = applied.outcome {
             self.hub.outcome(number);

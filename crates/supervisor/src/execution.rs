@@ -1,11 +1,13 @@
 //! Drives one execution: calls ProcessTask, follows its stream over broken connections, and
 //! carries the verdict to the store and back to the worker.
 
+mod published;
 mod refusal;
 
 use std::{sync::Arc, time::Duration};
 
 use taskfleet_core::{
+    Instant,
     adoption::Held,
     failure::{Delivery, FailureKind},
     machine::Event,
@@ -29,6 +31,7 @@ use crate::{
     engine::Engine,
     fleet::{Member, Verdict},
     hub::Feed,
+    spans,
 };
 
 /// The first message says that the work has begun; without it, the request may lie anywhere.
@@ -37,6 +40,9 @@ const FIRST_MESSAGE_WITHIN: Duration = Duration::from_secs(5);
 const SLACK: Duration = Duration::from_secs(10);
 /// How long an outcome is still looked for when even that was not enough.
 const LAST_CHANCE: Duration = Duration::from_secs(5);
+/// How long a stopping supervisor waits for calls that end with it; within its grace for
+/// settling.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
 /// Streams that may break on a living connection before it counts as an attempt.
 const STRIKES: u32 = 3;
 
@@ -69,8 +75,12 @@ struct Execution {
     record: TaskRecord,
     held: Held,
     feed: Arc<Feed>,
+    /// When this process began to follow it.
+    began: Instant,
     /// The request may have reached the worker: from now on only attach.
     sent: bool,
+    /// What a worker may still send on a stream whose outcome is known.
+    rest: Option<published::Rest>,
 }
 
 impl Engine {
@@ -96,6 +106,11 @@ impl Engine {
 
     /// Follows executions that the store knows and nobody here follows (any more).
     pub(crate) async fn follow_again(self: &Arc<Self>, member: &Arc<Member>, held: Vec<Held>) {
+        if member.is_published_only() {
+            let lost = |held: &Held| self.change(held.task, Event::Lost { lease: held.lease });
+            self.apply_surely(held.iter().map(lost).collect()).await;
+            return;
+        }
         for held in held {
             if let Ok(Some(detail)) = self.store.task(held.task, 0).await
                 && detail.record.lease == held.lease
@@ -124,7 +139,9 @@ impl Engine {
             feed: self.hub.feed(record.id),
             record: record.clone(),
             held,
+            began: Instant::from_micros(self.time.micros()),
             sent: spec.is_none(),
+            rest: None,
         };
         self.tasks.spawn(execution.run(spec, slot, abandoned, driving));
     }
@@ -161,11 +178,15 @@ impl Execution {
             () = abandoned.cancelled() => Ending::Abandoned,
             ending = self.follow(spec) => ending,
             () = member.gone() => Ending::Gone,
-            () = engine.tasks.stopping() => Ending::Left,
+            () = left_alone(&engine, &member) => Ending::Left,
         };
         // The worker's slot is free when its call has ended, before that is on disk.
-        drop(slot);
-        self.conclude(ending).await;
+        let rest = self.rest.take();
+        let free = async {
+            published::end(rest).await;
+            drop(slot);
+        };
+        tokio::join!(free, self.conclude(ending));
         drop(driving);
     }
 
@@ -182,6 +203,7 @@ impl Execution {
     }
 
     async fn settle(&self, outcome: Outcome) {
+        self.member.judge(&self.engine, &outcome, self.began);
         let event = Event::Ended { lease: self.held.lease, outcome };
         let change = self.engine.change(self.held.task, event);
         let verdict = match self.engine.apply_surely(vec![change]).await.as_deref() {
@@ -207,6 +229,9 @@ impl Execution {
 
     /// Follows the execution from stream to stream.
     async fn follow(&mut self, spec: Option<Arc<TaskSpec>>) -> Ending {
+        if self.member.is_published_only() {
+            return self.call_published(spec).await;
+        }
         let mut spec = spec;
         let mut strikes = 0;
         while strikes < STRIKES {
@@ -282,9 +307,11 @@ impl Execution {
         };
         if let Some(spec) = spec.filter(|_| !self.sent) {
             write_work(&mut request, &spec.work);
-            if let Some(trace) = &spec.trace {
-                request.traceparent = trace.traceparent.clone();
-                request.tracestate = trace.tracestate.clone();
+            request.api_key = self.engine.key_for(&self.member);
+            request.limit_key = spec.limit_key.clone().unwrap_or_default();
+            if let Some(trace) = spans::for_worker(self.held, spec.trace.as_ref()) {
+                request.traceparent = trace.traceparent;
+                request.tracestate = trace.tracestate;
             }
         }
         request
@@ -332,6 +359,15 @@ async fn open(
     match messages.message().await? {
         Some(first) => Ok((messages, first)),
         None => Err(Status::internal("the stream ended without a message")),
+    }
+}
+
+/// Waits until this supervisor stops and what runs is left to its successor. Nothing that
+/// lives by our connection outlives us: it gets a moment to end.
+async fn left_alone(engine: &Engine, member: &Member) {
+    engine.tasks.stopping().await;
+    if member.is_published_only() {
+        tokio::time::sleep(LAST_MOMENT).await;
     }
 }
 

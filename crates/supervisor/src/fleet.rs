@@ -1,21 +1,37 @@
 //! The workers: who is there, and the one verdict on who is not.
 
+mod conduct;
+mod connection;
+mod description;
 mod dial;
+mod drain;
+mod join;
 mod member;
+mod post;
 mod probe;
+mod registrant;
+mod serving;
 mod settlements;
+mod standing;
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use taskfleet_core::{BootId, RegistrationId, adoption::Held, machine::Event, task::Holder};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
 
+pub(crate) use description::{Description, Local};
 pub(crate) use dial::DialError;
-pub(crate) use member::{Description, LinkState, Member};
+pub(crate) use drain::NotOne;
+pub(crate) use join::Joined;
+pub(crate) use member::{LinkState, Member};
+pub(crate) use post::{Answer, Post};
+pub(crate) use registrant::Registrant;
 pub(crate) use settlements::Verdict;
+pub(crate) use standing::{Standing, why_none_is_ready};
 
 use crate::engine::Engine;
 
@@ -23,12 +39,16 @@ use crate::engine::Engine;
 #[derive(Default)]
 pub(crate) struct Fleet {
     members: Mutex<Members>,
+    drains: drain::Drains,
+    joined: Notify,
 }
 
 #[derive(Default)]
 struct Members {
     by_boot: HashMap<BootId, Arc<Member>>,
-    registrations: HashMap<RegistrationId, BootId>,
+    registrations: HashMap<RegistrationId, Registrant>,
+    /// By address.
+    posts: HashMap<String, Arc<Post>>,
 }
 
 /// Settlements that may wait for one worker.
@@ -43,17 +63,65 @@ impl Fleet {
         self.lock().by_boot.values().cloned().collect()
     }
 
-    /// The worker of a registration; `None` when it is not known (any more).
-    pub(crate) fn registered(&self, registration: RegistrationId) -> Option<Arc<Member>> {
-        let members = self.lock();
-        let boot_id = members.registrations.get(&registration)?;
-        members.by_boot.get(boot_id).cloned()
+    /// Who made a registration; `None` when it is not known (any more).
+    pub(crate) fn registered(&self, registration: RegistrationId) -> Option<Registrant> {
+        self.lock().registrations.get(&registration).cloned()
     }
 
-    fn remember(&self, registration: RegistrationId, boot_id: BootId) {
+    /// Waits until this local worker has joined.
+    pub(crate) async fn local(&self, local: Local) -> Arc<Member> {
+        let is_it = |member: &Arc<Member>| {
+            let known = member.description();
+            let up = matches!(member.link_state(), LinkState::Up(_));
+            up && known.slots > 0 && known.local == Some(local)
+        };
+        loop {
+            let mut joined = pin!(self.joined.notified());
+            // Before looking: one that joins in between is not missed.
+            joined.as_mut().enable();
+            if let Some(member) = self.members().into_iter().find(is_it) {
+                return member;
+            }
+            joined.await;
+        }
+    }
+
+    /// A registrant's older registrations end with this one.
+    fn remember(&self, registration: RegistrationId, registrant: Registrant) {
         let mut members = self.lock();
-        members.registrations.retain(|_, known| *known != boot_id);
-        members.registrations.insert(registration, boot_id);
+        members.registrations.retain(|_, known| !known.is_same(&registrant));
+        members.registrations.insert(registration, registrant);
+    }
+
+    /// Every address that is kept dialled.
+    pub(crate) fn posts(&self) -> Vec<Arc<Post>> {
+        self.lock().posts.values().cloned().collect()
+    }
+
+    fn post(&self, address: &str) -> Option<Arc<Post>> {
+        self.lock().posts.get(address).cloned()
+    }
+
+    /// The post at an address, and whether it is new.
+    fn post_at(&self, description: &Description, is_static: bool) -> (Arc<Post>, bool) {
+        let mut members = self.lock();
+        if let Some(known) = members.posts.get(&description.address) {
+            return (known.clone(), false);
+        }
+        let post = Arc::new(Post::new(description.clone(), is_static));
+        members.posts.insert(description.address.clone(), post.clone());
+        (post, true)
+    }
+
+    /// An address is dialled no more.
+    fn dismiss(&self, post: &Arc<Post>) {
+        let mut members = self.lock();
+        members.posts.remove(&post.address);
+        members.registrations.retain(|_, known| !known.is_address(post));
+    }
+
+    fn admit(&self, member: &Arc<Member>) {
+        self.lock().by_boot.insert(member.boot_id, member.clone());
     }
 
     fn lock(&self) -> MutexGuard<'_, Members> {
@@ -80,46 +148,23 @@ impl Fleet {
         let mut members = self.lock();
         if members.by_boot.get(&member.boot_id).is_some_and(|known| Arc::ptr_eq(known, member)) {
             members.by_boot.remove(&member.boot_id);
-            members.registrations.retain(|_, boot_id| *boot_id != member.boot_id);
+            members.registrations.retain(|_, known| !known.is_process(member.boot_id));
         }
     }
 }
 
 impl Engine {
-    /// A worker asks to join: it is dialled back, and what it holds is adopted.
-    ///
-    /// # Errors
-    /// When the address does not lead to this very process.
-    pub(crate) async fn join(
-        self: &Arc<Self>,
-        boot_id: BootId,
-        description: Description,
-    ) -> Result<RegistrationId, DialError> {
-        let (member, fresh) = self.fleet.enter(boot_id, &description);
-        member.describe(description);
-        let registration = RegistrationId::from_random(self.entropy.bytes());
-        if let Some(settlements) = fresh {
-            // In a task of its own: a worker that gives up waiting for the answer must not
-            // leave a member behind that nobody dials.
-            let (answer, answered) = oneshot::channel();
-            self.tasks.spawn(member::welcome(self.clone(), member.clone(), settlements, answer));
-            answered.await.unwrap_or(Err(DialError::Silent))?;
-        } else {
-            member.redial_now();
-            member.wait_up().await?;
-        }
-        self.fleet.remember(registration, boot_id);
-        member.offer(self);
-        tracing::info!(worker = member.name(), %boot_id, "worker joined");
-        Ok(registration)
-    }
-
     /// A worker that had tasks before this supervisor started is looked for, as long as the
     /// start grace lasts.
     pub(crate) fn recall(self: &Arc<Self>, holder: &Holder) {
+        if holder.boot_id.is_of_connection() {
+            // It went down with the supervisor that had it: nothing is waited for.
+            self.tasks.spawn(cut_off(self.clone(), holder.boot_id));
+            return;
+        }
         let (member, fresh) = self.fleet.enter(holder.boot_id, &Description::of_holder(holder));
         if let Some(settlements) = fresh {
-            self.tasks.spawn(member::recall(self.clone(), member, settlements));
+            self.tasks.spawn(serving::recall(self.clone(), member, settlements));
         }
     }
 
@@ -131,7 +176,7 @@ impl Engine {
         member.go();
         self.board.leave(member.boot_id);
         let (worker, boot_id) = (member.name(), member.boot_id);
-        if member.description().draining {
+        if member.description().draining || member.is_drained() {
             tracing::info!(worker, %boot_id, "a draining worker is gone");
         } else {
             tracing::warn!(worker, %boot_id, evidence, "worker lost");
@@ -168,4 +213,11 @@ impl Engine {
             .filter(|held| !self.executions.is_ours(*held))
             .collect()
     }
+}
+
+/// What ran by a connection of a supervisor before this one goes back to the queue.
+async fn cut_off(engine: Arc<Engine>, boot_id: BootId) {
+    let rows = engine.undriven(boot_id).await;
+    let over = |held: &Held| engine.change(held.task, Event::CutOff { lease: held.lease });
+    engine.apply_surely(rows.iter().map(over).collect()).await;
 }

@@ -1,11 +1,16 @@
 //! The services, as clients, operators and workers see them.
 
+mod backup;
 mod cursor;
 mod fleet_service;
+mod list;
+mod refusals;
 mod registry;
+mod retry;
 pub(crate) mod status;
 mod task_service;
 mod view;
+mod waiting;
 mod watch;
 
 pub(crate) use fleet_service::FleetApi;

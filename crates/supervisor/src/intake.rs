@@ -1,6 +1,8 @@
 //! Takes tasks in: a task is accepted when it is on disk.
 
 use std::{
+    cmp::Reverse,
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -8,9 +10,9 @@ use std::{
     time::Duration,
 };
 
-use sha2::{Digest, Sha256};
 use taskfleet_core::{
     TaskId, Timestamp,
+    digest::Parts,
     task::{TaskRecord, TaskSpec, Work},
 };
 use taskfleet_store::{NewTask, SubmitError, Submitted};
@@ -46,13 +48,9 @@ impl Engine {
 
     async fn commit(self: &Arc<Self>, specs: Vec<TaskSpec>) -> Result<Vec<Submitted>, IntakeError> {
         let now = self.time.now();
-        let mut slots = Vec::with_capacity(specs.len());
-        let mut tasks = Vec::with_capacity(specs.len());
-        for spec in specs {
-            let (task, slot) = self.prepare(spec, now);
-            tasks.push(task);
-            slots.push(slot);
-        }
+        let mut tasks: Vec<NewTask> =
+            specs.into_iter().map(|spec| self.new_task(spec, now)).collect();
+        let slots = self.seat(&mut tasks, now);
         let specs: Vec<Arc<TaskSpec>> = tasks.iter().map(|task| task.spec.clone()).collect();
         let claimed = tasks.iter().filter(|task| task.claim.is_some());
         let marked = self.executions.claiming(claimed.map(|task| task.id).collect());
@@ -77,12 +75,22 @@ impl Engine {
         if full { Err(IntakeError::Full) } else { Ok(()) }
     }
 
-    fn prepare(&self, spec: TaskSpec, now: Timestamp) -> (NewTask, Option<Slot>) {
-        let spec = Arc::new(spec);
-        let id = self.new_id(now);
-        let slot = self.board.seat_now(&spec.record(id, now));
-        let claim = slot.as_ref().map(|slot| slot.holder.clone());
-        (NewTask { id, digest: digest(&spec), spec, claim }, slot)
+    fn new_task(&self, spec: TaskSpec, now: Timestamp) -> NewTask {
+        let digest = digest(&spec);
+        NewTask { id: self.new_id(now), spec: Arc::new(spec), digest, claim: None }
+    }
+
+    /// Takes free slots for as many of the tasks as there are, in the order in which they are
+    /// to run; one that gets none ends it, lest those behind overtake it.
+    fn seat(&self, tasks: &mut [NewTask], now: Timestamp) -> Vec<Option<Slot>> {
+        let mut slots: Vec<Option<Slot>> = tasks.iter().map(|_| None).collect();
+        for number in in_turn(tasks) {
+            let task = &mut tasks[number];
+            let Some(slot) = self.board.seat_now(&task.spec.record(task.id, now)) else { break };
+            task.claim = Some(slot.holder.clone());
+            slots[number] = Some(slot);
+        }
+        slots
     }
 
     fn new_id(&self, now: Timestamp) -> TaskId {
@@ -103,28 +111,44 @@ impl Engine {
     }
 }
 
+/// By priority, then tenants in turns, then as they came.
+fn in_turn(tasks: &[NewTask]) -> Vec<usize> {
+    let mut rounds: HashMap<(i32, &str), usize> = HashMap::new();
+    let mut order: Vec<_> = tasks
+        .iter()
+        .enumerate()
+        .map(|(number, task)| {
+            let round = rounds.entry((task.spec.priority, &task.spec.tenant)).or_default();
+            *round += 1;
+            (Reverse(task.spec.priority), *round, number)
+        })
+        .collect();
+    order.sort_unstable();
+    order.into_iter().map(|(.., number)| number).collect()
+}
+
 /// A digest over all that decides the call, so that an idempotency key that is used again
-/// for another call is noticed. Each part is preceded by its length.
-fn digest(spec: &TaskSpec) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    let mut add = |part: &[u8]| {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    };
-    match &spec.work {
-        Work::Content(content) => {
-            add(b"content");
-            add(content.text.as_bytes());
+/// for another call is noticed. A retry is decided by the task that it tries again.
+pub(crate) fn digest(spec: &TaskSpec) -> [u8; 32] {
+    let mut parts = Parts::default();
+    match (&spec.retry_of, &spec.work) {
+        (Some(ended), _) => {
+            parts.add(b"retry");
+            parts.add(ended.as_bytes());
+        }
+        (None, Work::Content(content)) => {
+            parts.add(b"content");
+            parts.add(&content.text);
             for part in [&content.model, &content.instructions, &content.parameters_json] {
-                add(part.as_deref().unwrap_or_default().as_bytes());
+                parts.add(part.as_deref().unwrap_or_default());
             }
         }
-        Work::Request(request) => {
-            add(request.endpoint.path().as_bytes());
-            add(request.body.as_bytes());
+        (None, Work::Request(request)) => {
+            parts.add(request.endpoint.path());
+            parts.add(&request.body);
         }
     }
-    hash.finalize().into()
+    parts.finish()
 }
 
 /// Why tasks were not accepted.

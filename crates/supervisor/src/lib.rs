@@ -14,12 +14,16 @@ mod fleet;
 mod grpc;
 mod hub;
 mod intake;
+mod local;
 mod process;
 mod recovery;
+mod retention;
 mod settings;
+mod spans;
 mod supervisor;
 mod sweep;
+mod trust;
 
-pub use process::{RunOptions, run_process};
-pub use settings::Settings;
+pub use process::{WorkerProgram, run_process};
+pub use settings::{Settings, StaticWorker};
 pub use supervisor::{Error, Parts, Supervisor};

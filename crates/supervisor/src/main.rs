@@ -1,24 +1,20 @@
 //! The supervisor as a program.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser;
-use taskfleet_supervisor::{RunOptions, run_process};
+use taskfleet_runtime::process::Options;
+use taskfleet_supervisor::{WorkerProgram, run_process};
 
 /// Accepts tasks over gRPC and hands them to workers.
 #[derive(Debug, Parser)]
-#[command(name = "taskfleet-supervisor", version)]
-struct Args {
-    /// A TOML file with settings; the environment goes over it.
-    #[arg(long, env = "TASKFLEET_CONFIG")]
-    config: Option<PathBuf>,
-    /// Stop when standard input ends.
-    #[arg(long, hide = true)]
-    exit_with_parent: bool,
+#[command(version)]
+struct Flags {
+    #[command(flatten)]
+    run: Options,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
-    run_process(RunOptions { config: args.config, exit_with_parent: args.exit_with_parent }).await
+    run_process(Flags::parse().run, WorkerProgram::Beside).await
 }

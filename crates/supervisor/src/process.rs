@@ -1,45 +1,76 @@
-//! The supervisor as a process: settings, store, port, signals, exit code.
+//! The supervisor as a process: settings, store, port.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{ffi::OsString, io, path::Path, process::ExitCode, sync::Arc};
 
+use secrecy::SecretString;
 use taskfleet_core::Timestamp;
 use taskfleet_runtime::{
-    Clock, Entropy, files, settings, signals, telemetry,
+    Clock, Entropy, process, settings,
     transport::{Listener, TcpConnector, TcpListener},
 };
 use taskfleet_store::{SqliteOptions, SqliteStore};
 
-use crate::{Parts, Settings, Supervisor};
+use crate::{Error, Parts, Settings, Supervisor};
 
-/// How a supervisor process is run.
-#[derive(Debug, Clone, Default)]
-pub struct RunOptions {
-    /// The TOML file with settings.
-    pub config: Option<PathBuf>,
-    /// Stop when standard input ends, and say on standard output where it listens: for a
-    /// process that is started by another program.
-    pub exit_with_parent: bool,
+/// Runs a supervisor until it is told to stop. Errors are told on standard error; the exit
+/// code is 2 when the settings are to be mended, 1 when another start may help.
+pub async fn run_process(options: process::Options, worker: WorkerProgram) -> ExitCode {
+    process::run("supervisor", options, async |options| run(options, worker).await).await
 }
 
-/// Runs a supervisor until it is told to stop. Errors are told on standard error.
-pub async fn run_process(options: RunOptions) -> ExitCode {
-    telemetry::init();
-    match run(options).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
+/// The program that local workers run, unless the settings name one.
+#[derive(Debug, Clone, Copy)]
+pub enum WorkerProgram {
+    /// `taskfleet-worker` beside this program.
+    Beside,
+    /// This program, with an argument that makes a worker of it.
+    This(&'static str),
 }
 
-async fn run(options: RunOptions) -> anyhow::Result<()> {
-    let settings: Settings = settings::load("supervisor", options.config.as_deref())?;
-    if let Err(error) = files::raise_open_file_limit() {
-        tracing::warn!(%error, "cannot raise the limit of open files; many watchers may not fit");
+/// Looked up once, at the start: the program's file may be replaced while this runs.
+fn worker_command(
+    settings: &Settings,
+    config: Option<&Path>,
+    worker: WorkerProgram,
+) -> io::Result<Vec<OsString>> {
+    let this = std::env::current_exe()?;
+    let mut command = match (&settings.local_worker_program, worker) {
+        (Some(program), _) => vec![program.into()],
+        (None, WorkerProgram::Beside) => vec![this.with_file_name("taskfleet-worker").into()],
+        (None, WorkerProgram::This(argument)) => vec![this.into(), argument.into()],
+    };
+    if let Some(config) = config {
+        command.extend(["--config".into(), std::path::absolute(config)?.into()]);
     }
-    let listener = TcpListener::bind(settings.grpc_listen).await?;
-    let address = listener.local_addr();
+    std::fs::metadata(&command[0]).map(|_| command)
+}
+
+/// An empty variable is unset.
+fn own_key() -> Option<SecretString> {
+    let key = std::env::var("OPENAI_API_KEY").ok()?;
+    Some(key.trim()).filter(|key| !key.is_empty()).map(SecretString::from)
+}
+
+async fn run(options: process::Options, worker: WorkerProgram) -> Result<(), Error> {
+    let mut settings: Settings = settings::load(options.config())?;
+    if settings.hand_over_api_key {
+        settings.api_key = own_key();
+    }
+    if settings.local_workers > 0 {
+        let command = worker_command(&settings, options.config(), worker);
+        settings.local_worker_command = command.map_err(|error| {
+            Error::Settings(format!(
+                "local_workers is {}, but the worker's program is not there ({error}): set \
+                 local_worker_program",
+                settings.local_workers
+            ))
+        })?;
+    }
+    tracing::debug!(?settings, "settings");
+    let path = settings.store.clone();
+    let store_file = settings.store.display().to_string();
+    let listener = TcpListener::bind(settings.grpc_listen).await.map_err(Error::Listen)?;
+    let grpc = listener.local_addr();
     let (clock, entropy) = (Clock::system(), Entropy::from_os());
     let store = SqliteStore::open(SqliteOptions {
         path: settings.store.clone(),
@@ -54,33 +85,13 @@ async fn run(options: RunOptions) -> anyhow::Result<()> {
         entropy,
     };
     let supervisor = Supervisor::new(settings, parts)?;
-    tracing::info!(%address, "supervisor listens");
-    if options.exit_with_parent {
-        announce(address);
-    }
-    supervisor.run(told_to_stop(options.exit_with_parent)).await?;
-    Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "the parent process reads where this one listens")]
-fn announce(address: std::net::SocketAddr) {
-    println!("listening on {address}");
-}
-
-async fn told_to_stop(with_parent: bool) {
-    let parent_gone = async {
-        if with_parent {
-            signals::parent_gone().await;
-        } else {
-            std::future::pending::<()>().await;
-        }
+    tracing::info!(%grpc, store = store_file, config = ?options.config(), "supervisor listens");
+    options.announce(grpc);
+    let stop = async {
+        options.told_to_stop().await;
     };
-    tokio::select! {
-        stopped = signals::stop_requested() => {
-            if let Err(error) = stopped {
-                tracing::error!(%error, "signals cannot be listened for");
-            }
-        }
-        () = parent_gone => {}
-    }
+    supervisor.run(stop).await.map_err(|error| match error {
+        Error::Store(error) => Error::StoreInUse { path, error },
+        other => other,
+    })
 }

@@ -7,7 +7,7 @@ use taskfleet_store::StoreError;
 
 use crate::engine::Engine;
 
-/// Looks for every worker that had tasks, and fills the board.
+/// Looks for every worker that had tasks. What waits is asked for when workers are there.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -22,6 +22,5 @@ pub(crate) async fn begin(engine: &Arc<Engine>) -> Result<(), StoreError> {
     for holder in holders.values() {
         engine.recall(holder);
     }
-    engine.board.expect_more();
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Bind, then run: one page that wires the parts together.
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use taskfleet_core::SupervisorId;
 use taskfleet_proto::{
@@ -13,6 +13,9 @@ use taskfleet_proto::{
 use taskfleet_runtime::{
     Clock, Entropy, Tasks,
     health::Health,
+    process,
+    settings::InvalidSettings,
+    telemetry::FLUSH_WITHIN,
     transport::{BoxedListener, SharedConnector, bound_server, serve},
 };
 use taskfleet_store::{Store, StoreError};
@@ -23,7 +26,7 @@ use crate::{
     engine::{Engine, Time},
     grpc::{FleetApi, RegistryApi, TaskApi},
     hub::Hub,
-    recovery,
+    local, recovery, retention,
     settings::Settings,
     sweep,
 };
@@ -35,8 +38,12 @@ const SERVICES: &[&str] =
 /// The whole budget to stop in is ten seconds, what Docker grants before it kills. Of it,
 /// this goes to open calls …
 const GRACE_FOR_CALLS: Duration = Duration::from_secs(5);
-/// … and this to settling what has arrived.
+/// … and this to settling what has arrived; the rest is for the last spans.
 const GRACE_FOR_SETTLING: Duration = Duration::from_secs(3);
+const _: () = assert!(
+    GRACE_FOR_CALLS.as_millis() + GRACE_FOR_SETTLING.as_millis() + FLUSH_WITHIN.as_millis()
+        <= 10_000
+);
 /// The largest submission: 64 MiB of tasks and what stands around them.
 const MAX_REQUEST_BYTES: usize = 72 << 20;
 
@@ -57,18 +64,41 @@ pub struct Parts {
 /// Why a supervisor stopped when it was not asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The settings cannot be read.
+    #[error("settings: {0}")]
+    Unreadable(#[from] InvalidSettings),
     /// A setting does not fit.
-    #[error("{0}")]
+    #[error("settings: {0}")]
     Settings(String),
+    /// The port cannot be had.
+    #[error("cannot listen: {0}: set grpc_listen to an address that is free")]
+    Listen(io::Error),
     /// The store failed: the process must end and go on from the file.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store failed while it was in use: the process must end and go on from the file.
+    #[error("{}: {error}: start again, it goes on from the file; damaged, from a backup", path.display())]
+    StoreInUse {
+        /// The store's file.
+        path: PathBuf,
+        /// What went wrong.
+        error: StoreError,
+    },
     /// The listener failed.
     #[error(transparent)]
     Transport(#[from] tonic::transport::Error),
     /// A background task ended that must not.
     #[error("the {0} ended unexpectedly")]
     CriticalTask(&'static str),
+}
+
+impl process::Failure for Error {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unreadable(_) | Self::Settings(_) => 2,
+            _ => 1,
+        }
+    }
 }
 
 /// A supervisor that has its port and its store, and does nothing yet.
@@ -121,9 +151,17 @@ impl Supervisor {
         let engine = self.engine;
         let (health, router) = router(&engine).await?;
         recovery::begin(&engine).await?;
+        for listed in &engine.settings.static_workers {
+            engine.stand_static(listed);
+        }
         engine.tasks.spawn_critical("dispatcher", dispatcher::run(engine.clone()));
         engine.tasks.spawn_critical("deadline sweep", sweep::deadlines(engine.clone()));
+        engine.tasks.spawn_critical("pruning", retention::prune(engine.clone()));
         engine.tasks.spawn_critical("difference sweep", sweep::differences(engine.clone()));
+        if engine.settings.local_workers > 0 {
+            let keeping = local::keep(engine.clone(), self.listener.local_addr());
+            engine.tasks.spawn_critical("keeper of local workers", keeping);
+        }
         let stopping = engine.tasks.clone();
         let server =
             serve(router, self.listener, async move { stopping.stopping().await }, GRACE_FOR_CALLS);
@@ -165,6 +203,6 @@ async fn router(engine: &Arc<Engine>) -> Result<(Health, Router), Error> {
         .add_service(reflection().build_v1alpha().map_err(wrong)?)
         .add_service(tasks)
         .add_service(FleetServiceServer::new(FleetApi { engine: engine.clone() }))
-        .add_service(WorkerRegistryServer::new(RegistryApi { engine: engine.clone() }));
+        .add_service(WorkerRegistryServer::new(RegistryApi::new(engine.clone())));
     Ok((health, router))
 }

@@ -9,23 +9,24 @@ use crate::{engine::Engine, fleet::LinkState};
 
 /// A queued task expires within a second of its deadline.
 const DEADLINES_EVERY: Duration = Duration::from_millis(500);
-/// How often memory is compared with the store.
-const COMPARE_EVERY: Duration = Duration::from_secs(5);
 /// Tasks that expire in one transaction at most.
 const BATCH: usize = 1_000;
 
-/// Ends tasks whose deadline has passed, until the supervisor stops.
+/// Ends tasks whose deadline has passed, or that no worker takes, until the supervisor stops.
 pub(crate) async fn deadlines(engine: Arc<Engine>) {
     while sleep(&engine, DEADLINES_EVERY).await {
         if let Err(error) = expire(&engine).await {
             tracing::error!(%error, "could not expire tasks, trying again");
+        }
+        if let Err(error) = fail_too_large(&engine).await {
+            tracing::error!(%error, "could not end tasks that are too large, trying again");
         }
     }
 }
 
 /// Compares memory with the store, until the supervisor stops.
 pub(crate) async fn differences(engine: Arc<Engine>) {
-    while sleep(&engine, COMPARE_EVERY).await {
+    while sleep(&engine, engine.settings.sweep()).await {
         if let Err(error) = compare(&engine).await {
             tracing::error!(%error, "could not compare memory with the store, trying again");
         }
@@ -53,8 +54,24 @@ async fn expire(engine: &Arc<Engine>) -> Result<(), StoreError> {
     }
 }
 
+/// Workers that could run a task are there, and all of them take smaller requests only: as
+/// long as an absent worker is waited for, another one may come.
+async fn fail_too_large(engine: &Arc<Engine>) -> Result<(), StoreError> {
+    let patience = engine.settings.start_grace();
+    let found = engine.board.too_large(engine.time.now(), patience);
+    for tasks in found.chunks(BATCH) {
+        let end = |(task, max_request_bytes): &(TaskId, u64)| {
+            engine.change(*task, Event::TooLarge { max_request_bytes: *max_request_bytes })
+        };
+        engine.apply(tasks.iter().map(end).collect()).await?;
+        // One that was refused has ended already, or runs: it does not wait here either way.
+        tasks.iter().for_each(|(task, _)| engine.board.remove(*task));
+    }
+    Ok(())
+}
+
 async fn compare(engine: &Arc<Engine>) -> Result<(), StoreError> {
-    engine.board.expect_more();
+    engine.board.recheck();
     engine.hub.prune(|task| engine.executions.drives(task));
     let driven = engine.executions.all();
     let rows = engine.store.running().await?;

@@ -27,6 +27,11 @@ pub trait ModelApi: Send + Sync + 'static {
     /// The caller bounds its time; dropping the future must end the call at once, down to the
     /// connection to the provider.
     async fn call(&self, call: ApiCall, progress: Arc<Progress>) -> Result<Answer, Failure>;
+
+    /// The model that answers a prompt which names none.
+    fn default_model(&self) -> &str {
+        ""
+    }
 }
 
 /// Any model API.
@@ -45,6 +50,8 @@ pub struct ApiCall {
     pub key: Option<SecretString>,
     /// W3C trace context, to be passed on.
     pub trace: Option<TraceContext>,
+    /// The budget that it is charged to, if not account and model.
+    pub limit_key: Option<String>,
 }
 
 /// An answer that came whole.
@@ -67,5 +74,5 @@ impl fmt::Debug for Answer {
 
 /// A failure without a wait.
 pub(crate) fn failure(kind: FailureKind, message: impl Into<String>) -> Failure {
-    Failure { kind, message: message.into(), retry_after: None }
+    Failure::new(kind, message)
 }

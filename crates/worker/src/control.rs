@@ -1,5 +1,7 @@
 //! `taskfleet.v1.WorkerControl`: how a supervisor takes over, settles and cancels.
 
+use std::sync::{Mutex, PoisonError};
+
 use taskfleet_core::{
     BootId, Epoch, Lease, StoreId, TaskId, adoption::Held, execution::Caller as Supervisor,
 };
@@ -7,8 +9,8 @@ use taskfleet_proto::{
     FieldError, parse_id,
     v1::{
         AdoptRequest, AdoptResponse, Caller, CancelRequest, CancelResponse, HeldExecution,
-        HeldState, SettleRequest, SettleResponse, Settlement, Verdict,
-        worker_control_server::WorkerControl,
+        HeldState, SetDrainedRequest, SetDrainedResponse, SettleRequest, SettleResponse,
+        Settlement, Verdict, worker_control_server::WorkerControl,
     },
 };
 use tonic::{Request, Response, Status};
@@ -22,11 +24,18 @@ use crate::{
 pub(crate) struct Control {
     boot_id: BootId,
     executions: Executions,
+    /// Whose operator wants no new work for this process. It is kept for the supervisor's
+    /// successor and has no effect here.
+    drained_for: Mutex<Option<StoreId>>,
 }
 
 impl Control {
     pub(crate) fn new(boot_id: BootId, executions: Executions) -> Self {
-        Self { boot_id, executions }
+        Self { boot_id, executions, drained_for: Mutex::new(None) }
+    }
+
+    fn with_drained<T>(&self, look: impl FnOnce(&mut Option<StoreId>) -> T) -> T {
+        look(&mut self.drained_for.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -36,9 +45,16 @@ impl WorkerControl for Control {
         &self,
         request: Request<AdoptRequest>,
     ) -> Result<Response<AdoptResponse>, Status> {
-        let supervisor = supervisor(request.into_inner().caller)?;
+        let AdoptRequest { caller, boot_id } = request.into_inner();
+        let supervisor = supervisor(caller)?;
+        if !boot_id.is_empty() && parse_id::<BootId>("boot_id", &boot_id)? != self.boot_id {
+            // Whoever dialled wrongly is told who answers, and must not take us over.
+            let boot_id = self.boot_id.to_string();
+            return Ok(Response::new(AdoptResponse { boot_id, ..AdoptResponse::default() }));
+        }
         let adopted = self.executions.adopt(supervisor).map_err(refused)?;
-        Ok(Response::new(adopt_response(self.boot_id, &adopted)))
+        let drained = self.with_drained(|store| *store == Some(supervisor.store));
+        Ok(Response::new(AdoptResponse { drained, ..adopt_response(self.boot_id, &adopted) }))
     }
 
     async fn settle(
@@ -62,6 +78,17 @@ impl WorkerControl for Control {
         let was_running = self.executions.cancel(supervisor, lease).map_err(refused)?;
         Ok(Response::new(CancelResponse { was_running }))
     }
+
+    async fn set_drained(
+        &self,
+        request: Request<SetDrainedRequest>,
+    ) -> Result<Response<SetDrainedResponse>, Status> {
+        let SetDrainedRequest { caller, drained } = request.into_inner();
+        let supervisor = supervisor(caller)?;
+        self.executions.check(supervisor).map_err(refused)?;
+        self.with_drained(|store| *store = drained.then_some(supervisor.store));
+        Ok(Response::new(SetDrainedResponse {}))
+    }
 }
 
 fn supervisor(caller: Option<Caller>) -> Result<Supervisor, FieldError> {
@@ -80,6 +107,7 @@ fn adopt_response(boot_id: BootId, adopted: &Adopted) -> AdoptResponse {
         boot_id: boot_id.to_string(),
         held: held.collect(),
         foreign_held: adopted.foreign as u64,
+        drained: false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use taskfleet_runtime::settings::InvalidSettings;
+use taskfleet_runtime::{process, settings::InvalidSettings};
 
 /// Why a worker could not start, or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -36,11 +36,10 @@ impl Error {
     pub(crate) fn setting(key: &'static str, problem: impl Into<String>) -> Self {
         Self::Setting { key, problem: problem.into() }
     }
+}
 
-    /// The exit code of a process that ends with it: 2 when the settings are to be mended, 1
-    /// when another start may help.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
+impl process::Failure for Error {
+    fn exit_code(&self) -> u8 {
         match self {
             Self::Unreadable(_) | Self::Setting { .. } => 2,
             _ => 1,

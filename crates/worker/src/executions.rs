@@ -7,6 +7,7 @@ mod book;
 mod execution;
 mod reader;
 mod run;
+mod span;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -43,6 +44,8 @@ pub(crate) struct Job {
     pub(crate) key: Option<SecretString>,
     /// W3C trace context, to be passed on.
     pub(crate) trace: Option<TraceContext>,
+    /// The budget that it is charged to, if not account and model.
+    pub(crate) limit_key: Option<String>,
 }
 
 /// How busy the worker is.
@@ -124,6 +127,14 @@ impl Executions {
     /// [`Refused::NotServed`]
     pub(crate) fn adopt(&self, caller: Caller) -> Result<Adopted, Refused> {
         self.change(|book, now| book.adopt(caller, now))
+    }
+
+    /// Whether a call of this supervisor is to be followed.
+    ///
+    /// # Errors
+    /// [`Refused::NotServed`]
+    pub(crate) fn check(&self, caller: Caller) -> Result<(), Refused> {
+        self.change(|book, now| book.settle(caller, &[], now)).map(drop)
     }
 
     /// Leases are over, each settled or void; what still runs under them is aborted.

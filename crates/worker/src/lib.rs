@@ -24,7 +24,7 @@ mod worker;
 
 pub use api::openai::OpenAi;
 pub use error::Error;
-pub use process::{RunOptions, run_process};
+pub use process::run_process;
 pub use settings::{ApiSettings, Settings};
 pub use shutdown::Stop;
 pub use worker::{Parts, Worker};

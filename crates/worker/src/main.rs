@@ -3,23 +3,17 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use taskfleet_worker::{RunOptions, run_process};
+use taskfleet_runtime::process::Options;
 
 /// Serves ProcessTask for a supervisor and calls an OpenAI-compatible API.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Flags {
     #[command(flatten)]
-    run: RunOptions,
+    run: Options,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run_process(Flags::parse().run).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "worker failed");
-            ExitCode::from(error.exit_code())
-        }
-    }
+    taskfleet_worker::run_process(Flags::parse().run).await
 }

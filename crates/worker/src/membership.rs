@@ -51,6 +51,7 @@ pub(crate) struct Membership {
     load: watch::Receiver<Load>,
     registration: Option<Registration>,
     absence: Absence,
+    accepted: watch::Sender<bool>,
     given_up: CancellationToken,
 }
 
@@ -68,6 +69,7 @@ impl Membership {
             load,
             registration: None,
             absence: Absence::default(),
+            accepted: watch::Sender::new(true),
             given_up: CancellationToken::new(),
         }
     }
@@ -75,6 +77,12 @@ impl Membership {
     /// Tells when no supervisor was found for too long.
     pub(crate) fn given_up(&self) -> CancellationToken {
         self.given_up.clone()
+    }
+
+    /// Whether a supervisor takes this worker as it is: false once one has refused it, until
+    /// one registers it.
+    pub(crate) fn accepted(&self) -> watch::Receiver<bool> {
+        self.accepted.subscribe()
     }
 
     /// Stays a member until the tasks are asked to end; then leaves, if nothing is held that
@@ -104,6 +112,9 @@ impl Membership {
             };
             self.registration = None;
             self.absence.note(&self.announcement.supervisor, &lost);
+            if lost.is_refusal() {
+                self.accepted.send_replace(false);
+            }
             if self.announcement.give_up_after.is_some_and(|limit| self.absence.lasts(limit)) {
                 self.given_up.cancel();
             }
@@ -117,6 +128,7 @@ impl Membership {
         let request = self.announcement.request();
         let registration = Registration::make(&self.connector, supervisor, request).await?;
         self.absence.end(supervisor, registration.epoch());
+        self.accepted.send_replace(true);
         self.registration = Some(registration);
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use futures::Stream;
 use taskfleet_core::BootId;
 use taskfleet_proto::worker::{TaskRequest, TaskResponse, worker_service_server::WorkerService};
+use taskfleet_runtime::trace::Place;
 use tonic::{Request, Response, Status};
 
 use crate::executions::Executions;
@@ -36,7 +37,13 @@ impl WorkerService for Processing {
         &self,
         request: Request<TaskRequest>,
     ) -> Result<Response<Responses>, Status> {
-        let reader = match request::read(request.into_inner(), self.boot_id)? {
+        let caller = Place::of_caller(request.metadata());
+        let mut request = request.into_inner();
+        if let Some(caller) = caller.filter(|_| request.traceparent.is_empty()) {
+            request.traceparent = caller.traceparent();
+            request.tracestate = caller.tracestate();
+        }
+        let reader = match request::read(request, self.boot_id)? {
             Asked::Unleased { task, job } => self.executions.process_unleased(task, job),
             Asked::Leased { caller, wanted, from_offset, job } => {
                 self.executions.process(caller, wanted, from_offset, job)

@@ -12,12 +12,12 @@ use std::{
 use secrecy::SecretString;
 use serde::Deserialize;
 use taskfleet_core::{execution::Bounds, limits};
-use taskfleet_runtime::settings;
+use taskfleet_runtime::settings::{self, Number, Section};
 
 use crate::{Error, shutdown};
 
 /// How a worker listens, registers and bounds itself: `[worker]` in the file,
-/// `TASKFLEET_WORKER__…` in the environment. Durations are in seconds.
+/// `TASKFLEET_WORKER__…` in the environment.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -35,21 +35,24 @@ pub struct Settings {
     /// Models that are served; none: any. In the environment separated by commas.
     #[serde(deserialize_with = "read::list")]
     pub models: Vec<String>,
+    /// Set by a supervisor for a worker that it starts on its own machine: its store's id, a
+    /// slash, and the worker's number.
+    pub local: String,
     /// What the supervisor demands of workers, if it does.
     pub join_token: Option<SecretString>,
-    /// How long executions may go on after a request to stop.
-    #[serde(deserialize_with = "read::seconds")]
+    /// How long executions may go on after a request to stop; 0 to 7,200.
+    #[serde(rename = "shutdown_grace_seconds", deserialize_with = "read::seconds")]
     pub shutdown_grace: Duration,
     /// End when no supervisor was found for so long; unset: never. For workers that a
-    /// supervisor started on its own machine and that nobody else would ever end.
-    #[serde(deserialize_with = "read::maybe_seconds")]
+    /// supervisor started on its own machine and that nobody else would ever end. 0.1 to 86,400.
+    #[serde(rename = "exit_without_supervisor_seconds", deserialize_with = "read::maybe_seconds")]
     pub exit_without_supervisor: Option<Duration>,
-    /// How long an outcome is held without any supervisor.
-    #[serde(deserialize_with = "read::seconds")]
+    /// How long an outcome is held without any supervisor; 1 to 604,800.
+    #[serde(rename = "hold_unsettled_seconds", deserialize_with = "read::seconds")]
     pub hold_unsettled: Duration,
-    /// Outcomes that may wait to be settled.
+    /// Outcomes that may wait to be settled; 1 to 1,000,000.
     pub outbox_outcomes: usize,
-    /// Bytes of outcomes that may wait to be settled.
+    /// Bytes of outcomes that may wait to be settled; 1 to 1 TiB.
     pub outbox_bytes: usize,
     /// The model API; from `OPENAI_*`, not from the file.
     #[serde(skip)]
@@ -95,6 +98,7 @@ impl Default for Settings {
             advertise: String::new(),
             slots: limits::DEFAULT_SLOTS,
             models: Vec::new(),
+            local: String::new(),
             join_token: None,
             shutdown_grace: shutdown::DEFAULT_GRACE,
             exit_without_supervisor: None,
@@ -106,13 +110,30 @@ impl Default for Settings {
     }
 }
 
+impl Section for Settings {
+    const NAME: &'static str = "worker";
+
+    fn numbers(&self) -> Vec<Number> {
+        let (outcomes, bytes) = (self.outbox_outcomes as u64, self.outbox_bytes as u64);
+        let alone = self.exit_without_supervisor;
+        vec![
+            Number::whole("slots", self.slots.into(), 1..=limits::MAX_SLOTS.into(), "calls"),
+            Number::seconds("shutdown_grace_seconds", self.shutdown_grace, 0.0..=7_200.0),
+            Number::seconds("exit_without_supervisor_seconds", alone, 0.1..=86_400.0),
+            Number::seconds("hold_unsettled_seconds", self.hold_unsettled, 1.0..=604_800.0),
+            Number::whole("outbox_outcomes", outcomes, 1..=1_000_000, "outcomes"),
+            Number::whole("outbox_bytes", bytes, 1..=1 << 40, "bytes"),
+        ]
+    }
+}
+
 impl Settings {
     /// Built-in values, then the file, then the environment.
     ///
     /// # Errors
     /// When something cannot be read or makes no sense; names the key.
     pub fn load(file: Option<&Path>) -> Result<Self, Error> {
-        let mut settings: Self = settings::load("worker", file)?;
+        let mut settings: Self = settings::load(file)?;
         settings.api = ApiSettings::from_variables(|name| std::env::var(name).ok());
         settings.check()?;
         Ok(settings)
@@ -123,9 +144,7 @@ impl Settings {
     /// # Errors
     /// Names the first that does not.
     pub fn check(&self) -> Result<(), Error> {
-        if !(1..=limits::MAX_SLOTS).contains(&self.slots) {
-            return Err(Error::setting("slots", "must be from 1 to 10000"));
-        }
+        settings::check(self).map_err(settings::InvalidSettings::from)?;
         if !read::is_authority(&self.supervisor) {
             return Err(Error::setting("supervisor", "must be host:port"));
         }
@@ -149,6 +168,9 @@ impl Settings {
 }
 
 impl ApiSettings {
+    /// The variables that are read, by the names that they have everywhere.
+    pub const VARIABLES: [&str; 3] = ["OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"];
+
     /// The host of the API, for logs: the rest of the URL may hold a password.
     pub(crate) fn host(&self) -> String {
         let uri: Option<http::Uri> = self.base_url.parse().ok();

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use taskfleet_runtime::health::Health;
+pub use taskfleet_runtime::process::Stop;
+use taskfleet_runtime::{health::Health, telemetry::FLUSH_WITHIN};
 
 use crate::{
     executions::{Executions, Load},
@@ -13,7 +14,7 @@ use crate::{
 /// say. All steps together stay within it.
 const BUDGET: Duration = Duration::from_secs(30);
 /// Executions may go on for so long: what remains of the budget after the other steps.
-pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(25);
+pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(24);
 /// Supervisors settle within 50 ms and a sync; what is not settled by then is lost with us.
 const SETTLE_WITHIN: Duration = Duration::from_secs(3);
 /// Streams of health never end by themselves.
@@ -26,17 +27,9 @@ const _: () = assert!(
         + SETTLE_WITHIN.as_millis()
         + LEAVE_WITHIN.as_millis()
         + CLOSE_WITHIN.as_millis()
+        + FLUSH_WITHIN.as_millis()
         <= BUDGET.as_millis()
 );
-
-/// How to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
-    /// What runs may end within the grace; the rest is handed back.
-    Clean,
-    /// Whoever it was for is gone: everything is handed back at once.
-    Quick,
-}
 
 /// Refuses new work, lets running work end, hands back the rest, and waits until what ended is
 /// settled. Each wait is bounded.

@@ -11,6 +11,7 @@ use taskfleet_runtime::{
     health::Health,
     transport::{self, BoxedListener, SharedConnector, TcpConnector, TcpListener},
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -99,6 +100,7 @@ impl Worker {
         let (router, health) = serve::services(boot_id, &executions).await;
         let life = Life {
             given_up: membership.given_up(),
+            accepted: membership.accepted(),
             grace: settings.shutdown_grace,
             tasks: tasks.clone(),
             executions: executions.clone(),
@@ -127,12 +129,13 @@ struct Life {
     tasks: Tasks,
     grace: Duration,
     given_up: CancellationToken,
+    accepted: watch::Receiver<bool>,
 }
 
 impl Life {
     async fn until(self, stop: impl Future<Output = Stop>) -> Result<(), Error> {
-        self.health.set_ready(true).await;
         let ended = tokio::select! {
+            () = show_readiness(&self.health, self.accepted) => Err(Error::Part("membership")),
             how = stop => Ok(how),
             () = self.given_up.cancelled() => Ok(Stop::Quick),
             part = self.tasks.critical_failure() => Err(Error::Part(part)),
@@ -141,6 +144,17 @@ impl Life {
         shutdown::stop(how, self.grace, &self.health, &self.executions).await;
         self.tasks.stop();
         ended.map(drop)
+    }
+}
+
+/// Ready unless a supervisor refuses this worker, which then shows from outside too.
+async fn show_readiness(health: &Health, mut accepted: watch::Receiver<bool>) {
+    loop {
+        let ready = *accepted.borrow_and_update();
+        health.set_ready(ready).await;
+        if accepted.changed().await.is_err() {
+            return;
+        }
     }
 }
 

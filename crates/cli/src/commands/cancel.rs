@@ -2,51 +2,40 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
 use taskfleet_proto::v1::{CancelTaskRequest, CancelTaskResponse};
 
-use crate::{
-    args::Global,
-    client::Client,
-    failure::{self, Failure},
-    json, output, words,
+use super::{
+    bulk::{self, BulkArgs, Deed, Told},
+    filter::State,
 };
+use crate::{args::Global, client::Client, failure::Failure, json, words};
 
-/// Which tasks to cancel.
-#[derive(Debug, Args)]
-pub(crate) struct CancelArgs {
-    /// The tasks' ids.
-    #[arg(required = true, value_name = "ID")]
-    ids: Vec<String>,
-}
+const OPEN: &[State] = &[State::Queued, State::Running];
+const DEED: Deed = Deed { verb: "cancel", done: "cancelled", states: OPEN, possible: OPEN };
 
 /// Cancels each task; one that cannot be does not keep the others.
 ///
 /// # Errors
 /// When the supervisor does not answer.
-pub(crate) async fn run(global: &Global, args: CancelArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: BulkArgs) -> anyhow::Result<ExitCode> {
+    args.check(&DEED)?;
     let client = Client::connect(&global.address).await?;
-    let mut code = ExitCode::SUCCESS;
-    for id in args.ids {
-        let request = CancelTaskRequest { task_id: id.clone() };
-        match client.answer(client.tasks().cancel_task(request)).await {
-            Ok(answer) => tell(global, &id, &answer)?,
-            Err(refused @ Failure::Refused(_)) => {
-                code = failure::report(&anyhow::Error::new(refused).context(id));
-            }
-            Err(failure) => return Err(failure.into()),
-        }
-    }
-    Ok(code)
+    let Some(ids) = args.ids(&client, &DEED).await? else { return Ok(ExitCode::FAILURE) };
+    let act = |id| cancel(&client, id);
+    bulk::each(&DEED, ids, act, |id, answer| tell(global, id, answer)).await
 }
 
-fn tell(global: &Global, id: &str, answer: &CancelTaskResponse) -> anyhow::Result<()> {
+async fn cancel(client: &Client, task_id: String) -> Result<CancelTaskResponse, Failure> {
+    client.answer(client.tasks().cancel_task(CancelTaskRequest { task_id })).await
+}
+
+fn tell(global: &Global, id: &str, answer: &CancelTaskResponse) -> anyhow::Result<Told> {
     let line = if global.json {
-        json::line("CancelTaskResponse", answer)?
+        json::line_with("CancelTaskResponse", answer, "taskId", id)?
     } else if answer.cancelled {
         format!("{id} cancelled")
     } else {
         format!("{id} had ended before: {}", words::task_state(answer.state()))
     };
-    Ok(output::line(&line)?)
+    Ok(Told { line, changed: answer.cancelled })
 }

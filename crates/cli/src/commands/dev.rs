@@ -2,9 +2,11 @@
 
 mod board;
 mod child;
+mod data;
 mod fleet;
 mod hints;
 mod keeper;
+mod log;
 mod model;
 mod ready;
 mod samples;
@@ -14,15 +16,15 @@ mod session;
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
 };
 
 use anyhow::Context;
 use clap::Args;
-use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use data::Data;
 use fleet::{Fleet, Plan};
 use model::Model;
 use screen::Screen;
@@ -121,31 +123,6 @@ async fn check_port(port: u16) -> anyhow::Result<()> {
         ),
         Err(error) => Err(error).with_context(|| format!("cannot listen on {address}")),
         Ok(_) => Ok(()),
-    }
-}
-
-/// Where the store lies.
-enum Data {
-    Kept(PathBuf),
-    Temporary(TempDir),
-}
-
-impl Data {
-    fn prepare(dir: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(dir) = dir else {
-            let made = tempfile::Builder::new().prefix("taskfleet-dev-").tempdir();
-            return Ok(Self::Temporary(made.context("cannot make a temporary directory")?));
-        };
-        let made = std::fs::create_dir_all(dir);
-        made.with_context(|| format!("cannot make {}", dir.display()))?;
-        Ok(Self::Kept(dir.to_owned()))
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Kept(dir) => dir,
-            Self::Temporary(dir) => dir.path(),
-        }
     }
 }
 

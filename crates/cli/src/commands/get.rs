@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use taskfleet_proto::v1::{Attempt, Counters, GetTaskRequest, Task, TaskResult, TaskState};
+use taskfleet_proto::v1::{Attempt, GetTaskRequest, Task, TaskResult, TaskState};
 
 use crate::{
     args::Global,
@@ -69,14 +69,10 @@ pub(crate) async fn print_result(client: &Client, task: &Task) -> anyhow::Result
 }
 
 fn show(task: &Task) -> anyhow::Result<()> {
-    for line in summary(task).lines() {
-        output::line(&line)?;
-    }
+    output::table(&summary(task))?;
     if !task.attempts.is_empty() {
         output::line("")?;
-        for line in attempts(&task.attempts).lines() {
-            output::line(&line)?;
-        }
+        output::table(&attempts(&task.attempts))?;
     }
     if let Some(result) = &task.result {
         show_result(result)?;
@@ -106,7 +102,7 @@ fn summary(task: &Task) -> Table {
     if task.finished_at.is_none() {
         table.pair("deadline", words::moment(task.deadline));
     }
-    table.pair("so far", counters(&task.counters.unwrap_or_default()));
+    table.pair("so far", words::counters(&task.counters.unwrap_or_default()));
     table
 }
 
@@ -117,28 +113,16 @@ fn labels(task: &Task) -> String {
     labels.join(" ")
 }
 
-fn counters(counters: &Counters) -> String {
-    let counted = [
-        (counters.attempts, "failed attempt", "failed attempts"),
-        (counters.worker_losses, "worker lost", "workers lost"),
-        (counters.throttles, "throttle", "throttles"),
-        (counters.requeues, "requeue", "requeues"),
-    ];
-    let said = counted
-        .iter()
-        .filter(|(count, ..)| *count > 0)
-        .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }));
-    said.collect::<Vec<_>>().join(", ")
-}
-
 fn attempts(attempts: &[Attempt]) -> Table {
-    let mut table = Table::new(["#", "worker", "end", "took", "http", "tokens", "paid", "remarks"]);
+    let mut table =
+        Table::new(["#", "worker", "started", "end", "took", "http", "tokens", "paid", "remarks"]);
     for (index, attempt) in attempts.iter().enumerate() {
         let took = words::between(attempt.started_at, attempt.ended_at);
         let http = Some(attempt.http_status).filter(|status| *status > 0);
         table.row([
             (index + 1).to_string(),
             attempt.worker.clone(),
+            words::ago(attempt.started_at),
             words::short(attempt.end().as_str_name(), "ATTEMPT_END_"),
             took.map(words::duration).unwrap_or_default(),
             http.map(|status| status.to_string()).unwrap_or_default(),
@@ -153,7 +137,7 @@ fn attempts(attempts: &[Attempt]) -> Table {
 fn remarks(attempt: &Attempt) -> String {
     let parts = [words::kind(attempt.kind()), &attempt.error, &attempt.provider_request_id];
     let said: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    output::printable(&said.join("; "))
+    output::cell(&said.join("; "))
 }
 
 fn show_result(result: &TaskResult) -> anyhow::Result<()> {
@@ -163,11 +147,9 @@ fn show_result(result: &TaskResult) -> anyhow::Result<()> {
     table.pair("tokens", words::tokens(result.usage.as_ref()));
     table.pair("request id", &result.provider_request_id);
     table.pair("failure", words::kind(result.kind()));
-    table.pair("error", output::printable(&result.error));
+    table.pair("error", output::cell(&result.error));
     output::line("")?;
-    for line in table.lines() {
-        output::line(&line)?;
-    }
+    output::table(&table)?;
     show_text(result)
 }
 

@@ -9,13 +9,15 @@ use taskfleet_proto::v1::{SubmitTaskResponse, Task, TaskSpec};
 use super::{get, watch};
 use crate::{
     args::Global,
+    batch::{self, Input},
     client::Client,
     failure::Failure,
     follow::{Event, Follow},
     json, output,
     patience::Patience,
 };
-pub(crate) use spec::{SubmitArgs, random_key};
+use spec::Submission;
+pub(crate) use spec::{SubmitArgs, label, random_key};
 
 /// How long a supervisor that does not answer is asked again.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,7 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// When the supervisor refuses, is not reachable, or did not answer in time.
 pub(crate) async fn run(global: &Global, args: SubmitArgs) -> anyhow::Result<ExitCode> {
-    let spec = args.spec()?;
+    let spec = match args.input()? {
+        Submission::One(prompt) => args.spec(prompt)?,
+        Submission::Many(input) => return many(global, args, input).await,
+    };
     let client = Client::connect(&global.address).await?;
     let answer = submit(&client, spec).await?;
     if args.watch || args.wait {
@@ -37,6 +42,19 @@ pub(crate) async fn run(global: &Global, args: SubmitArgs) -> anyhow::Result<Exi
         output::line(&answer.task_id)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn many(global: &Global, args: SubmitArgs, input: Input) -> anyhow::Result<ExitCode> {
+    let base = args.base()?;
+    let options = batch::Options {
+        address: global.address.clone(),
+        json: global.json,
+        wait: args.wait,
+        out: args.file.out,
+        skip_bad: args.file.skip_bad,
+        patience: args.file.patience,
+    };
+    batch::run(input, base, options).await
 }
 
 /// Asks until there is an answer. No answer means unknown, and the idempotency key makes

@@ -1,9 +1,9 @@
 //! `taskfleet watch`: follows a task to its end.
 
-use std::{io, process::ExitCode};
+use std::{io, process::ExitCode, time::Duration};
 
 use clap::Args;
-use taskfleet_proto::v1::{Task, TaskState, TaskStateChanged, watch_task_response};
+use taskfleet_proto::v1::{GetTaskRequest, Task, TaskState, TaskStateChanged, watch_task_response};
 
 use crate::{
     args::Global,
@@ -11,6 +11,9 @@ use crate::{
     follow::{Event, Follow},
     json, output, words,
 };
+
+/// A task that is queued for so long is not just about to start.
+const UNEXPLAINED: Duration = Duration::from_secs(2);
 
 /// Which task to follow.
 #[derive(Debug, Args)]
@@ -37,11 +40,12 @@ pub(crate) async fn run(global: &Global, args: WatchArgs) -> anyhow::Result<Exit
 pub(crate) async fn print_text(mut follow: Follow) -> anyhow::Result<ExitCode> {
     let mut page = Page::default();
     loop {
-        match follow.next().await? {
+        match next(&mut follow, &mut page).await? {
             Event::Text(text) => page.text(&text)?,
             Event::StartedAgain => page.talk("— started again —")?,
             Event::Interrupted => page.talk("the connection broke; making it again")?,
             Event::State(change) => {
+                page.is_waiting = change.state() == TaskState::Queued;
                 if let Some(words) = said_of(&change) {
                     page.talk(&words)?;
                 }
@@ -52,6 +56,26 @@ pub(crate) async fn print_text(mut follow: Follow) -> anyhow::Result<ExitCode> {
             }
         }
     }
+}
+
+/// The next event; of a task that waits for it for a while, says why.
+async fn next(follow: &mut Follow, page: &mut Page) -> anyhow::Result<Event> {
+    let (client, task_id) = follow.target();
+    let next = follow.next();
+    tokio::pin!(next);
+    if std::mem::take(&mut page.is_waiting) {
+        if let Ok(event) = tokio::time::timeout(UNEXPLAINED, &mut next).await {
+            return Ok(event?);
+        }
+        let mut tasks = client.tasks();
+        let answer = client.answer(tasks.get_task(GetTaskRequest { task_id })).await;
+        // Not knowing why changes nothing: the events go on, or say that it is gone.
+        let task = answer.ok().and_then(|answer| answer.task);
+        if let Some(waiting) = task.and_then(|task| task.waiting) {
+            page.talk(&format!("waits for {}", words::waiting(&waiting)))?;
+        }
+    }
+    Ok(next.await?)
 }
 
 /// Prints each message as a line of JSON.
@@ -92,6 +116,8 @@ fn said_of(change: &TaskStateChanged) -> Option<String> {
 #[derive(Default)]
 struct Page {
     in_a_line: bool,
+    /// The task is queued, and nobody has said why.
+    is_waiting: bool,
 }
 
 impl Page {

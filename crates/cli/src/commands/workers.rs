@@ -18,9 +18,7 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<ExitCode> {
     } else if workers.workers.is_empty() {
         output::talk("There are no workers.");
     } else {
-        for line in table(&workers.workers).lines() {
-            output::line(&line)?;
-        }
+        output::table(&table(&workers.workers))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,7 +7,11 @@ use crate::support::taskfleet;
 
 #[tokio::test]
 async fn the_help_of_each_command_is_stable() {
-    for command in ["", "submit", "get", "watch", "cancel", "workers", "dev"] {
+    let commands = [
+        "", "submit", "get", "watch", "list", "cancel", "retry", "workers", "drain", "stats",
+        "health", "backup", "dev",
+    ];
+    for command in commands {
         let mut args = vec!["--help"];
         if !command.is_empty() {
             args.insert(0, command);

@@ -2,8 +2,14 @@
 
 #![cfg(test)]
 
+mod batch;
+mod configuration;
 mod fake;
+mod health;
 mod help;
+mod manage;
 mod resilience;
+mod starting;
+mod supervisor;
 mod support;
 mod usage;

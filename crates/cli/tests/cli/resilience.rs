@@ -51,7 +51,7 @@ async fn a_refusal_is_told_by_field_and_not_asked_again() {
     let fake = Fake::start(Script { submits: [Err(refusal)].into(), ..Script::default() }).await;
     let args = ["submit", "hi", "--priority", "-101", "--address", &fake.address];
     let ran = taskfleet(&args).await;
-    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.stderr.contains("priority must be from -100"), "{}", ran.stderr);
 }
 

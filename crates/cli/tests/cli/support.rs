@@ -22,9 +22,14 @@ impl From<Output> for Ran {
     }
 }
 
-/// Runs the program in an environment that sets nothing of its own.
-pub(crate) async fn taskfleet(args: &[&str]) -> Ran {
+/// The program in an environment that sets nothing of its own. It dies with its handle.
+pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_taskfleet"));
-    command.args(args).env("COLUMNS", "100").env_remove("TASKFLEET_ADDRESS");
-    command.kill_on_drop(true).output().await.unwrap().into()
+    command.args(args).env("COLUMNS", "100").env_remove("TASKFLEET_ADDRESS").kill_on_drop(true);
+    command
+}
+
+/// Runs the program to its end.
+pub(crate) async fn taskfleet(args: &[&str]) -> Ran {
+    command(args).output().await.unwrap().into()
 }

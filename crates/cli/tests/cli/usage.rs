@@ -7,8 +7,19 @@ const NOBODY: &str = "127.0.0.1:1";
 
 #[tokio::test]
 async fn without_a_supervisor_every_command_ends_with_3_and_says_how_to_start_one() {
-    let commands: [&[&str]; 5] =
-        [&["submit", "hi"], &["get", "x"], &["watch", "x"], &["cancel", "x"], &["workers"]];
+    let commands: [&[&str]; 11] = [
+        &["submit", "hi"],
+        &["get", "x"],
+        &["watch", "x"],
+        &["list"],
+        &["cancel", "x"],
+        &["retry", "x"],
+        &["workers"],
+        &["drain", "x"],
+        &["stats"],
+        &["health"],
+        &["backup", "/x"],
+    ];
     for command in commands {
         let ran = taskfleet(&[command, &["--address", NOBODY]].concat()).await;
         assert_eq!(ran.code, Some(3), "{ran:?}");
@@ -21,7 +32,7 @@ async fn without_a_supervisor_every_command_ends_with_3_and_says_how_to_start_on
 
 #[tokio::test]
 async fn wrong_usage_ends_with_2() {
-    let wrong: [&[&str]; 10] = [
+    let wrong: [&[&str]; 15] = [
         &[],
         &["submit"],
         &["submit", "hi", "--request", "/v1/responses", "--body", "-"],
@@ -30,6 +41,11 @@ async fn wrong_usage_ends_with_2() {
         &["submit", "hi", "--timeout", "soon"],
         &["submit", "hi", "--watch", "--wait"],
         &["cancel"],
+        &["retry"],
+        &["cancel", "x", "--group", "g"],
+        &["list", "--state", "done"],
+        &["list", "--limit", "0"],
+        &["drain"],
         &["dev", "--workers", "0"],
         &["dev", "--address", "127.0.0.1:1"],
     ];

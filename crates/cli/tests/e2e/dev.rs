@@ -125,6 +125,38 @@ async fn a_killed_dev_leaves_no_process_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_dev_leaves_in_the_temporary_directory_is_removed_by_the_next() {
+    let temporary = TempDir::new().unwrap();
+    let left = || std::fs::read_dir(temporary.path()).unwrap().count();
+    let leftovers = Leftovers::new();
+    let mut killed = command(&["never [sim:hang]"], &leftovers);
+    let mut killed = killed.env("TMPDIR", temporary.path()).stdout(Stdio::piped()).spawn().unwrap();
+    crate::fleet::until("it has a store", || async { (left() == 1).then_some(()) }).await;
+    // One that is in use is left alone.
+    let mut next = command(&["--exit", "hello"], &leftovers);
+    assert!(next.env("TMPDIR", temporary.path()).output().await.unwrap().status.success());
+    assert_eq!(left(), 1);
+    killed.kill().await.unwrap();
+    leftovers.until_none(Duration::from_secs(10)).await;
+    assert_eq!(left(), 1, "a killed one cannot remove its own");
+    let mut next = command(&["--exit", "hello"], &leftovers);
+    assert!(next.env("TMPDIR", temporary.path()).output().await.unwrap().status.success());
+    assert_eq!(left(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_processes_log_says_who_speaks() {
+    let leftovers = Leftovers::new();
+    let mut command = command(&["--exit", "hello"], &leftovers);
+    let output = command.env("RUST_LOG", "info").output().await.unwrap();
+    let talk = String::from_utf8(output.stderr).unwrap();
+    for name in ["supervisor", "worker-1", "worker-2"] {
+        let is_said = talk.lines().any(|line| line.starts_with(&format!("{name}  INFO ")));
+        assert!(is_said, "{name}: {talk}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_dies_under_dev_is_started_again() {
     let mut dev = Dev::start(&["hello"]);
     dev.until_said("The fleet keeps serving").await;

@@ -14,9 +14,12 @@
 //! the test when one is left behind that it did not start itself.
 
 mod calls;
+mod collector;
 mod leftovers;
+mod parrot;
 mod plan;
 mod process;
+mod relay;
 mod wait;
 
 use std::process::Output;
@@ -31,15 +34,19 @@ use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
 pub(crate) use calls::Calls;
+pub(crate) use collector::{Collector, Sent};
 pub(crate) use leftovers::Leftovers;
+pub(crate) use parrot::Parrot;
 pub(crate) use plan::Plan;
 pub(crate) use process::Process;
+pub(crate) use relay::Relay;
 pub(crate) use wait::{BOUND, until, until_within};
 
 /// The running fleet.
 pub(crate) struct Fleet {
     // Dropped in this order: processes first, so that their ends are seen by those they know.
     workers: Vec<Process>,
+    published: Vec<Process>,
     supervisor: Process,
     sim: Process,
     leftovers: Leftovers,
@@ -63,6 +70,20 @@ impl Fleet {
         &mut self.workers[index]
     }
 
+    /// The process of a worker that knows the published messages only, from 0; its log is
+    /// that of `published-{index}`.
+    pub(crate) fn published(&mut self, index: usize) -> &mut Process {
+        &mut self.published[index]
+    }
+
+    /// Starts one more of them, which nobody has told the supervisor of; its index.
+    pub(crate) async fn add_published(&mut self) -> usize {
+        let index = self.published.len();
+        let spec = self.plan.published_spec(index, &self.dir, &self.leftovers);
+        self.published.push(Process::start(spec).await);
+        index
+    }
+
     /// The index of the worker that has this name in the fleet.
     pub(crate) fn index_of(&self, name: &str) -> usize {
         self.workers.iter().position(|worker| worker.name() == name).expect("a worker of ours")
@@ -80,9 +101,16 @@ impl Fleet {
 
     /// Starts one more worker; its index.
     pub(crate) async fn add_worker(&mut self) -> usize {
+        self.add_worker_with(&[]).await
+    }
+
+    /// Starts one more worker with variables of its own; its index.
+    pub(crate) async fn add_worker_with(&mut self, variables: &[(&str, &str)]) -> usize {
         let index = self.workers.len();
         let (supervisor, sim) = (self.supervisor.address(), self.sim.address());
-        let spec = self.plan.worker(index, supervisor, sim, &self.dir, &self.leftovers);
+        let mut spec = self.plan.worker(index, supervisor, sim, &self.dir, &self.leftovers);
+        let own = variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        spec.env.extend(own);
         self.workers.push(Process::start(spec).await);
         index
     }
@@ -167,13 +195,25 @@ impl Fleet {
         command
     }
 
+    /// The processes of this fleet that live and are workers.
+    pub(crate) fn worker_processes(&self) -> Vec<i32> {
+        let living = self.leftovers.living().into_iter();
+        living.filter(|(_, command)| command.contains(" worker")).map(|(pid, _)| pid).collect()
+    }
+
     /// What a process has logged so far: "supervisor", "openai-sim", "worker-0" ….
     pub(crate) fn log(&self, name: &str) -> String {
         std::fs::read_to_string(self.dir.path().join(format!("{name}.log"))).unwrap_or_default()
     }
 
+    /// Where everything that the fleet writes lies.
+    pub(crate) fn directory(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
     fn show_logs(&self) {
-        let names = self.workers.iter().chain([&self.supervisor, &self.sim]).map(Process::name);
+        let workers = self.workers.iter().chain(&self.published);
+        let names = workers.chain([&self.supervisor, &self.sim]).map(Process::name);
         for name in names {
             eprintln!("--- {name}\n{}", self.log(name));
         }
@@ -182,10 +222,13 @@ impl Fleet {
 
 impl Drop for Fleet {
     fn drop(&mut self) {
-        for process in self.workers.iter_mut().chain([&mut self.supervisor, &mut self.sim]) {
+        let workers = self.workers.iter_mut().chain(&mut self.published);
+        for process in workers.chain([&mut self.supervisor, &mut self.sim]) {
             process.kill();
         }
-        let left = self.leftovers.kill();
+        let mut left = self.leftovers.kill();
+        // They are to outlive the supervisor.
+        left.retain(|_| !self.plan.has_local_workers());
         if std::thread::panicking() {
             self.show_logs();
         } else {

@@ -2,12 +2,25 @@
 
 #![cfg(test)]
 
+mod batch;
 mod dev;
+mod drain;
+mod exact;
 mod faults;
 mod fleet;
 mod flood;
+mod joining;
+mod keys;
+mod local_workers;
 mod promises;
+mod published;
 mod races;
 mod recovery;
+
+mod requests;
+mod scheduling;
+mod set_aside;
 mod tasks;
+mod tracing;
+mod trust;
 mod watching;

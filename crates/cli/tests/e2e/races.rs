@@ -20,6 +20,11 @@ fn prompt(content: String) -> TaskSpec {
     TaskSpec { content, ..TaskSpec::default() }
 }
 
+/// The sweep mends what a race breaks. Without it only what is right from the start holds.
+fn without_sweep(workers: usize) -> Plan {
+    Plan::new(workers).supervisor("SWEEP_SECONDS", "3600")
+}
+
 async fn until_nothing_runs(fleet: &Fleet) {
     // Longer than it takes, for other tests load the machine meanwhile.
     let soon = Duration::from_secs(10);
@@ -32,7 +37,8 @@ async fn until_nothing_runs(fleet: &Fleet) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hanging_workers_streams_go_on_elsewhere_and_it_serves_again_when_it_wakes() {
-    let mut fleet = Plan::new(2).worker_variable("TASKFLEET_WORKER__SLOTS", "4").start().await;
+    let plan = without_sweep(2).worker_variable("TASKFLEET_WORKER__SLOTS", "4");
+    let mut fleet = plan.start().await;
     let ids =
         submit_many(&fleet, 4, |n| prompt(format!("{n} [sim:ok,deltas=120,delay=100]"))).await;
     until("all are called", || async { (fleet.calls().await.open == 4).then_some(()) }).await;
@@ -60,7 +66,8 @@ async fn a_hanging_workers_streams_go_on_elsewhere_and_it_serves_again_when_it_w
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancel_whose_client_hangs_up_still_ends_the_call() {
-    let fleet = Plan::new(1).worker_variable("TASKFLEET_WORKER__SLOTS", "200").start().await;
+    let plan = without_sweep(1).worker_variable("TASKFLEET_WORKER__SLOTS", "200");
+    let fleet = plan.start().await;
     let ids = submit_many(&fleet, 150, |n| prompt(format!("{n} [sim:hang]"))).await;
     until("all are called", || async { (fleet.calls().await.open == 150).then_some(()) }).await;
     let hang_up = |(n, id): (usize, &String)| {
@@ -81,7 +88,8 @@ async fn a_cancel_whose_client_hangs_up_still_ends_the_call() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancel_that_meets_the_start_of_its_task_leaves_no_call_behind() {
-    let mut fleet = Plan::new(0).worker_variable("TASKFLEET_WORKER__SLOTS", "1000").start().await;
+    let plan = without_sweep(0).worker_variable("TASKFLEET_WORKER__SLOTS", "1000");
+    let mut fleet = plan.start().await;
     let ids = submit_many(&fleet, 600, |n| prompt(format!("{n} [sim:hang]"))).await;
     fleet.add_worker().await;
     until("they are being started", || async { (fleet.calls().await.total > 0).then_some(()) })

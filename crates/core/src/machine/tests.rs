@@ -46,7 +46,7 @@ fn completed(lease: Lease) -> Event {
 }
 
 fn failed(lease: Lease, kind: FailureKind) -> Event {
-    let failure = Failure { kind, message: String::new(), retry_after: None };
+    let failure = Failure::new(kind, "");
     ended(lease, End::Failed(failure), Delivery::Answered)
 }
 
@@ -149,15 +149,34 @@ fn a_backoff_is_waited_out_before_the_next_claim() {
 fn throttles_cost_no_attempt_and_honour_retry_after() {
     let mut task = running();
     let failure = Failure {
-        kind: FailureKind::RateLimited,
-        message: String::new(),
         retry_after: Some(Duration::from_secs(30)),
+        ..Failure::new(FailureKind::RateLimited, "")
     };
     let event = ended(task.lease, End::Failed(failure), Delivery::Answered);
     let change = step(&mut task, event, at(0)).unwrap();
     assert_eq!((task.counters.attempts, task.counters.throttles), (0, 1));
     assert!(task.not_before >= Some(at(30)));
     assert!(!change.ended.unwrap().possibly_paid);
+}
+
+#[test]
+fn a_throttle_inside_an_answer_may_have_been_paid() {
+    let mut task = running();
+    let end = End::Failed(Failure::new(FailureKind::RateLimited, ""));
+    let call = Call { http_status: Some(200), ..Call::new(Delivery::ResponseStarted) };
+    let event = Event::Ended { lease: task.lease, outcome: Outcome { end, call } };
+    let change = step(&mut task, event, at(0)).unwrap();
+    assert_eq!((task.state, task.counters.throttles), (TaskState::Queued, 1));
+    assert!(change.ended.unwrap().possibly_paid);
+}
+
+#[test]
+fn an_answer_that_is_too_large_fails_at_once_and_is_not_paid_for_again() {
+    let mut task = running();
+    let event = ended(task.lease, End::Failed(Failure::too_large()), Delivery::Answered);
+    let change = step(&mut task, event, at(0)).unwrap();
+    assert_eq!((task.state, task.kind), (TaskState::Failed, Some(FailureKind::BadResponse)));
+    assert!(change.ended.unwrap().possibly_paid);
 }
 
 #[test]
@@ -188,6 +207,18 @@ fn hand_backs_cost_nothing_but_a_loop_of_them_ends() {
     assert_eq!(rounds, limits::MAX_REQUEUES);
     assert_eq!(task.kind, Some(FailureKind::Internal));
     assert_eq!(task.counters.attempts, 0);
+}
+
+#[test]
+fn what_a_dead_supervisor_cut_off_is_possibly_paid_and_no_loss() {
+    let mut task = running();
+    let lease = task.lease;
+    let change = step(&mut task, Event::CutOff { lease }, at(1)).unwrap();
+    let ended = change.ended.unwrap();
+    assert_eq!((ended.end, ended.possibly_paid), (LeaseEnd::Requeued, true));
+    assert_eq!((task.counters.losses, task.counters.requeues), (0, 1));
+    assert!(task.is_ready(at(1)));
+    assert_eq!(step(&mut task, completed(lease), at(2)), Err(Refusal::Stale));
 }
 
 #[test]
@@ -241,4 +272,13 @@ fn the_loss_of_a_stale_lease_does_not_touch_the_live_one() {
         assert_eq!(step(&mut task, late, at(2)), Err(Refusal::Stale));
     }
     assert_eq!((task.state, task.counters.losses), (TaskState::Running, 1));
+}
+
+#[test]
+fn only_a_task_that_waits_is_too_large() {
+    let too_large = Event::TooLarge { max_request_bytes: 1 };
+    assert_eq!(step(&mut running(), too_large.clone(), at(1)), Err(Refusal::NotReady));
+    let mut task = queued();
+    assert_eq!(step(&mut task, too_large, at(1)), Ok(Change::default()));
+    assert_eq!((task.state, task.kind), (TaskState::Failed, Some(FailureKind::InvalidRequest)));
 }

@@ -1,6 +1,7 @@
 //! The calling side: one connection, and no other behind one's back.
 
 use std::{
+    error::Error as _,
     io,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -8,7 +9,10 @@ use std::{
 
 use hyper_util::rt::TokioIo;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::transport::{Channel, Endpoint};
+use tonic::{
+    Status,
+    transport::{Channel, Endpoint},
+};
 
 use super::{CONNECTION_WINDOW, STREAM_WINDOW, SharedConnector, carrying::Carrying};
 
@@ -22,7 +26,23 @@ use super::{CONNECTION_WINDOW, STREAM_WINDOW, SharedConnector, carrying::Carryin
 pub struct Link {
     channel: Channel,
     closed: CancellationToken,
+    leaving: CancellationToken,
 }
+
+/// Whether a connection that is silent is kept alive by HTTP/2 pings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepAlive {
+    /// Pings after 15 s of silence, and is gone when 30 s bring no answer.
+    Pings,
+    /// No pings: gRPC servers of other makes take pings more often than once in five
+    /// minutes for an attack and close the connection (`too_many_pings`).
+    Quiet,
+}
+
+/// The request was never sent, for its link takes none any more.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is gone")]
+struct TakesNoMore;
 
 /// A connection could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -49,17 +69,25 @@ impl Link {
         authority: &str,
         limit: Duration,
     ) -> Result<Self, LinkError> {
-        let endpoint = Endpoint::from_shared(format!("http://{authority}"))
-            .map_err(|_| LinkError::Address(authority.to_owned()))?
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .http2_keep_alive_interval(Duration::from_secs(15))
-            .keep_alive_timeout(Duration::from_secs(30))
-            .keep_alive_while_idle(true);
-        let closed = CancellationToken::new();
-        let dial = once(connector.clone(), authority.to_owned(), closed.clone());
+        Self::connect_as(KeepAlive::Pings, connector, authority, limit).await
+    }
+
+    /// Like [`Link::connect`], with or without pings.
+    ///
+    /// # Errors
+    /// As [`Link::connect`].
+    pub async fn connect_as(
+        keep_alive: KeepAlive,
+        connector: &SharedConnector,
+        authority: &str,
+        limit: Duration,
+    ) -> Result<Self, LinkError> {
+        let endpoint = endpoint(keep_alive, authority)?;
+        let (closed, leaving) = (CancellationToken::new(), CancellationToken::new());
+        let guard = closed.clone().drop_guard();
+        let dial = once(connector.clone(), authority.to_owned(), guard, leaving.clone());
         match tokio::time::timeout(limit, endpoint.connect_with_connector(dial)).await {
-            Ok(Ok(channel)) => Ok(Self { channel, closed }),
+            Ok(Ok(channel)) => Ok(Self { channel, closed, leaving }),
             Ok(Err(error)) => Err(LinkError::Connect(error)),
             Err(_) => Err(LinkError::Timeout(limit)),
         }
@@ -74,6 +102,31 @@ impl Link {
     /// Waits until the connection is gone.
     pub async fn closed(&self) {
         self.closed.cancelled().await;
+    }
+
+    /// Waits until it is known that the connection takes no new requests, which a call finds
+    /// out: the peer has said goodbye (GOAWAY), and what runs on it may still end.
+    pub async fn leaving(&self) {
+        self.leaving.cancelled().await;
+    }
+
+    /// Whether a call failed before anything of it was sent, because the connection takes no
+    /// requests any more; then [`Link::leaving`] knows it, too.
+    #[must_use]
+    pub fn never_took(&self, status: &Status) -> bool {
+        let mut cause = status.source();
+        while let Some(error) = cause {
+            let refused = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            // Of HTTP/2's requests hyper calls those canceled that it could not send.
+            let unsent =
+                error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+            if unsent || refused.is_some_and(|inner| inner.is::<TakesNoMore>()) {
+                self.leaving.cancel();
+                return true;
+            }
+            cause = error.source();
+        }
+        false
     }
 
     /// Whether the connection is gone.
@@ -99,6 +152,20 @@ impl LinkError {
     }
 }
 
+fn endpoint(keep_alive: KeepAlive, authority: &str) -> Result<Endpoint, LinkError> {
+    let endpoint = Endpoint::from_shared(format!("http://{authority}"))
+        .map_err(|_| LinkError::Address(authority.to_owned()))?
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_stream_window_size(STREAM_WINDOW);
+    Ok(match keep_alive {
+        KeepAlive::Quiet => endpoint,
+        KeepAlive::Pings => endpoint
+            .http2_keep_alive_interval(Duration::from_secs(15))
+            .keep_alive_timeout(Duration::from_secs(30))
+            .keep_alive_while_idle(true),
+    })
+}
+
 fn root_cause(error: &tonic::transport::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
@@ -111,7 +178,8 @@ fn root_cause(error: &tonic::transport::Error) -> String {
 fn once(
     connector: SharedConnector,
     authority: String,
-    closed: CancellationToken,
+    closed: DropGuard,
+    leaving: CancellationToken,
 ) -> impl tower::Service<
     http::Uri,
     Response = TokioIo<GuardedIo>,
@@ -119,12 +187,15 @@ fn once(
     Future = impl Future<Output = io::Result<TokioIo<GuardedIo>>> + Send,
 > + Send
 + 'static {
-    let unused = Arc::new(Mutex::new(Some(closed.drop_guard())));
+    let unused = Arc::new(Mutex::new(Some(closed)));
     tower::service_fn(move |_: http::Uri| {
         let guard = unused.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (connector, authority) = (connector.clone(), authority.clone());
+        if guard.is_none() {
+            leaving.cancel();
+        }
         async move {
-            let guard = guard.ok_or_else(|| io::Error::other("the connection is gone"))?;
+            let guard = guard.ok_or_else(|| io::Error::other(TakesNoMore))?;
             let io = connector.connect(&authority).await?;
             Ok(TokioIo::new(Carrying { io, carried: guard }))
         }

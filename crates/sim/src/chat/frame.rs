@@ -3,15 +3,16 @@
 
 use std::fmt;
 
-use super::request::Request;
 use crate::app::App;
+use crate::errors::ApiError;
+use crate::json::quoted;
 
 /// No event has more bytes than this around its start and its text.
 const AROUND: usize = 100;
 
 /// What is the same in every part of one answer.
 #[derive(Debug)]
-pub(super) struct Frame {
+pub(crate) struct Frame {
     id: u64,
     created: u64,
     /// As JSON.
@@ -22,13 +23,13 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    pub(super) fn new(app: &App, request: &Request<'_>) -> Self {
+    pub(super) fn new(app: &App, model: &str, prompt_tokens: usize, stream_usage: bool) -> Self {
         Self {
             id: app.next_id(),
             created: app.started,
-            model: quoted(request.model()),
-            prompt_tokens: request.prompt_tokens(),
-            stream_usage: request.wants_usage(),
+            model: quoted(model),
+            prompt_tokens,
+            stream_usage,
         }
     }
 
@@ -41,7 +42,7 @@ impl Frame {
     }
 
     /// A whole answer of `tokens` tokens; without a reason, `finish_reason` is null.
-    pub(super) fn whole(&self, text: &str, tokens: u32, reason: Option<&str>) -> String {
+    pub(crate) fn whole(&self, text: &str, tokens: u32, reason: Option<&str>) -> String {
         let head = self.head("chat.completion");
         let (text, usage) = (quoted(text), self.usage(tokens));
         let reason = reason.map_or_else(|| "null".to_owned(), quoted);
@@ -57,7 +58,7 @@ impl Frame {
     }
 
     /// The parts of a streamed answer.
-    pub(super) fn into_chunks(self) -> Chunks {
+    pub(crate) fn into_chunks(self) -> Chunks {
         let head = self.head("chat.completion.chunk");
         Chunks { start: format!("data: {head}\"choices\":["), frame: self }
     }
@@ -65,7 +66,7 @@ impl Frame {
 
 /// Writes the events of one streamed answer.
 #[derive(Debug)]
-pub(super) struct Chunks {
+pub(crate) struct Chunks {
     /// Every event up to its choices.
     start: String,
     frame: Frame,
@@ -73,24 +74,29 @@ pub(super) struct Chunks {
 
 impl Chunks {
     /// The event that opens the message.
-    pub(super) fn role(&self, out: &mut String) {
+    pub(crate) fn role(&self, out: &mut String) {
         self.choice(&[r#"{"role":"assistant","content":"","refusal":null}"#], None, out);
     }
 
     /// One delta.
-    pub(super) fn delta(&self, text: &str, out: &mut String) {
+    pub(crate) fn delta(&self, text: &str, out: &mut String) {
         let text = quoted(text);
         out.reserve(self.start.len() + text.len() + AROUND);
         self.choice(&[r#"{"content":"#, &text, "}"], None, out);
     }
 
     /// The events that end an answer of `tokens` deltas.
-    pub(super) fn end(&self, tokens: u32, reason: &str, out: &mut String) {
+    pub(crate) fn end(&self, tokens: u32, reason: &str, out: &mut String) {
         self.choice(&["{}"], Some(reason), out);
         if self.frame.stream_usage {
             out.push_str(&format!("{}],{}}}\n\n", self.start, self.frame.usage(tokens)));
         }
         out.push_str("data: [DONE]\n\n");
+    }
+
+    /// The event of an error in the middle.
+    pub(crate) fn fail(error: &ApiError, out: &mut String) {
+        out.push_str(&format!("data: {}\n\n", error.body()));
     }
 
     fn choice(&self, delta: &[&str], reason: Option<&str>, out: &mut String) {
@@ -123,8 +129,4 @@ impl fmt::Display for Usage {
         f.write_str(r#""audio_tokens":0,"accepted_prediction_tokens":0,"#)?;
         f.write_str(r#""rejected_prediction_tokens":0}}"#)
     }
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).expect("a string is always JSON")
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use crate::errors::ApiError;
+use crate::input::{self, Content, at_least_one, missing, unreadable};
 
 /// A chat completion request; all other fields are taken and ignored.
 #[derive(Debug, Deserialize)]
@@ -31,21 +32,6 @@ struct Message<'a> {
     role: Cow<'a, str>,
     #[serde(borrow)]
     content: Option<Content<'a>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Content<'a> {
-    #[serde(borrow)]
-    Text(Cow<'a, str>),
-    #[serde(borrow)]
-    Parts(Vec<Part<'a>>),
-}
-
-#[derive(Debug, Deserialize)]
-struct Part<'a> {
-    #[serde(borrow)]
-    text: Option<Cow<'a, str>>,
 }
 
 impl<'a> Request<'a> {
@@ -93,72 +79,30 @@ impl<'a> Request<'a> {
         self.stream_options.as_ref().and_then(|options| options.include_usage).unwrap_or(false)
     }
 
-    /// The most tokens an answer may have.
-    pub(super) fn max_tokens(&self) -> u32 {
-        self.max_completion_tokens.or(self.max_tokens).unwrap_or(u32::MAX)
+    /// The most tokens an answer may have, if the client said so.
+    pub(super) fn max_tokens(&self) -> Option<u32> {
+        self.max_completion_tokens.or(self.max_tokens)
     }
 
     /// The content of the last user message, its parts put together; empty when there is none.
-    pub(super) fn prompt(&self) -> Cow<'_, str> {
-        let messages = self.messages.as_deref().unwrap_or_default();
-        match messages.iter().rev().find(|message| message.role == "user") {
-            Some(Message { content: Some(content), .. }) => content.text(),
+    pub(super) fn into_prompt(self) -> Cow<'a, str> {
+        let messages = self.messages.unwrap_or_default();
+        match messages.into_iter().rev().find(|message| message.role == "user") {
+            Some(Message { content: Some(content), .. }) => content.into_text(),
             _ => Cow::Borrowed(""),
         }
     }
 
-    /// What the prompt costs, at about four bytes a token.
+    /// What the prompt costs.
     pub(super) fn prompt_tokens(&self) -> usize {
         let messages = self.messages.as_deref().unwrap_or_default();
-        let bytes = messages.iter().map(|message| match &message.content {
-            Some(content) => content.bytes(),
-            None => 0,
-        });
-        bytes.sum::<usize>() / 4 + 1
+        let contents = messages.iter().flat_map(|message| &message.content);
+        input::tokens(contents.map(Content::bytes).sum())
     }
-}
-
-impl Content<'_> {
-    fn text(&self) -> Cow<'_, str> {
-        match self {
-            Self::Text(text) => Cow::Borrowed(text),
-            Self::Parts(parts) => parts.iter().filter_map(|part| part.text.as_deref()).collect(),
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Parts(parts) => {
-                parts.iter().map(|part| part.text.as_ref().map_or(0, |text| text.len())).sum()
-            }
-        }
-    }
-}
-
-fn unreadable(error: &serde_json::Error) -> ApiError {
-    if error.is_data() {
-        return ApiError::invalid(None, Some("invalid_type"), format!("Invalid type: {error}."));
-    }
-    let words = format!("We could not parse the JSON body of your request: {error}.");
-    ApiError::invalid(None, None, words)
-}
-
-fn missing(param: &'static str) -> ApiError {
-    let words = format!("Missing required parameter: '{param}'.");
-    ApiError::invalid(Some(param), Some("missing_required_parameter"), words)
 }
 
 fn empty_messages() -> ApiError {
     let words = "Invalid 'messages': empty array. Expected an array with minimum length 1, but \
                  got an empty array instead.";
     ApiError::invalid(Some("messages"), Some("empty_array"), words)
-}
-
-fn at_least_one(param: &'static str, value: Option<u32>) -> Result<(), ApiError> {
-    if value != Some(0) {
-        return Ok(());
-    }
-    let words = format!("Invalid '{param}': integer below minimum value. Expected a value >= 1.");
-    Err(ApiError::invalid(Some(param), Some("integer_below_min_value"), words))
 }

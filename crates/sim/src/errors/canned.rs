@@ -81,12 +81,20 @@ pub(crate) static MID_ANSWER: ApiError = error(
     Some("server_error"),
     "Simulated: the server had an error while generating the answer.",
 );
+/// What `429mid` sends there.
+pub(crate) static MID_LIMIT: ApiError = error(
+    StatusCode::OK,
+    "tokens",
+    Some("rate_limit_exceeded"),
+    "Simulated: rate limit reached for tokens in the middle of the answer.",
+);
 pub(crate) static UNKNOWN_URL: ApiError = error(
     StatusCode::NOT_FOUND,
     INVALID,
     Some("unknown_url"),
-    "Unknown request URL: the simulator has POST /v1/chat/completions, GET and DELETE /sim/calls, \
-     GET /sim/calls/{task} and GET /sim/healthz.",
+    "Unknown request URL: the simulator has POST /v1/chat/completions, /v1/responses and \
+     /v1/embeddings, GET /v1/models, GET and DELETE /sim/calls, GET /sim/calls/{task}, GET and \
+     PUT /sim/faults, and GET /sim/healthz.",
 );
 pub(crate) static METHOD_NOT_ALLOWED: ApiError = error(
     StatusCode::METHOD_NOT_ALLOWED,

@@ -37,7 +37,7 @@ pub(crate) enum Break {
     /// Silence.
     Hang,
     /// An error object.
-    Error,
+    Error(&'static ApiError),
 }
 
 /// What a rate limit says about when to come back.
@@ -60,7 +60,7 @@ const fn refuse(name: &'static str, error: &'static ApiError) -> Step {
 }
 
 /// Every step that is one fixed word.
-static STEPS: [Step; 25] = [
+static STEPS: [Step; 26] = [
     Step::OK,
     refuse("400", &canned::BAD_REQUEST),
     refuse("401", &canned::UNAUTHORIZED),
@@ -81,7 +81,8 @@ static STEPS: [Step; 25] = [
     step("hangmid", Act::Break(Break::Hang)),
     step("cut", Act::Break(Break::Cut)),
     step("eof", Act::Break(Break::Eof)),
-    step("errmid", Act::Break(Break::Error)),
+    step("errmid", Act::Break(Break::Error(&canned::MID_ANSWER))),
+    step("429mid", Act::Break(Break::Error(&canned::MID_LIMIT))),
     step("garbage", Act::Garbage),
     step("filter", Act::Answer("content_filter")),
     step("length", Act::Answer("length")),

@@ -70,7 +70,7 @@ async fn a_request_that_is_too_large_is_refused() {
 #[tokio::test]
 async fn unknown_endpoints_and_methods_get_an_error_object() {
     let sim = Running::start().await;
-    let reply = Reply::read(sim.client.get(sim.url("/v1/models"))).await;
+    let reply = Reply::read(sim.client.get(sim.url("/v1/files"))).await;
     assert_eq!((reply.status.as_u16(), reply.error_code()), (404, json!("unknown_url")));
     let reply = Reply::read(sim.client.get(sim.url("/v1/chat/completions"))).await;
     assert_eq!((reply.status.as_u16(), reply.error_code()), (405, json!("method_not_supported")));

@@ -66,6 +66,12 @@ impl Running {
         Reply::read(self.post(&chat(prompt, true))).await
     }
 
+    /// Posts a body to an endpoint, as `task.lease` when there is one.
+    pub(crate) async fn ask(&self, path: &str, request_id: &str, body: &Value) -> Reply {
+        let request = self.client.post(self.url(path)).json(body);
+        Reply::read(request.header("X-Client-Request-Id", request_id)).await
+    }
+
     /// Asks without streaming, as `task.lease`.
     pub(crate) async fn as_task(&self, request_id: &str, prompt: &str) -> Reply {
         let request = self.post(&chat(prompt, false));

@@ -1,8 +1,7 @@
 //! What the memory store holds.
 
 use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     convert::Infallible,
     ops::Bound,
     sync::Arc,
@@ -11,6 +10,7 @@ use std::{
 use taskfleet_core::{
     Epoch, Lease, TaskId, Timestamp,
     machine::Refusal,
+    queue::{Lane, LaneRead, LaneRows},
     task::{TaskRecord, TaskSpec, TaskState, Work},
 };
 
@@ -18,7 +18,8 @@ use crate::{
     decide,
     error::{StoreError, SubmitError},
     intake::{self, ClientRef, Known, Plan},
-    tally::Tally,
+    list::{Looks, TaskFilter, TaskPage},
+    tally::{Before, Tally},
     types::{
         Applied, Attempt, Change, NewTask, OutcomeFilter, OutcomePage, Running, StoredResult,
         Submitted, TaskDetail, TaskMeta,
@@ -28,18 +29,18 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) tally: Tally,
-    tasks: BTreeMap<TaskId, Entry>,
-    keys: HashMap<String, (TaskId, [u8; 32])>,
+    pub(super) tasks: BTreeMap<TaskId, Entry>,
+    pub(super) keys: HashMap<String, (TaskId, [u8; 32])>,
     /// By tenant, group and name.
-    client_refs: HashMap<[String; 3], TaskId>,
-    outcomes: BTreeMap<u64, TaskId>,
+    pub(super) client_refs: HashMap<[String; 3], TaskId>,
+    pub(super) outcomes: BTreeMap<u64, TaskId>,
 }
 
 #[derive(Debug)]
-struct Entry {
-    record: TaskRecord,
-    spec: Arc<TaskSpec>,
-    attempts: BTreeMap<Lease, Attempt>,
+pub(super) struct Entry {
+    pub(super) record: TaskRecord,
+    pub(super) spec: Arc<TaskSpec>,
+    pub(super) attempts: BTreeMap<Lease, Attempt>,
     result: Option<StoredResult>,
 }
 
@@ -55,7 +56,7 @@ impl Known for State {
     }
 }
 
-fn owned(reference: ClientRef<'_>) -> [String; 3] {
+pub(super) fn owned(reference: ClientRef<'_>) -> [String; 3] {
     [reference.tenant, reference.group, reference.name].map(str::to_owned)
 }
 
@@ -87,7 +88,7 @@ impl State {
 
     fn accept(&mut self, task: &NewTask, plan: Plan, epoch: Epoch, now: Timestamp) -> Submitted {
         if let Plan::Existing(id) = plan {
-            // Planned from these very maps; a task is never taken out of them.
+            // Planned from these very maps.
             let state = self.tasks.get(&id).map_or(TaskState::Queued, |entry| entry.record.state);
             return Submitted::Existing { id, state };
         }
@@ -112,7 +113,7 @@ impl State {
     pub(super) fn apply(&mut self, change: Change, now: Timestamp) -> Result<Applied, Refusal> {
         let id = change.task;
         let entry = self.tasks.get_mut(&id).ok_or(Refusal::Unknown)?;
-        let from = entry.record.state;
+        let before = Before::of(&entry.record);
         let former = decide::former_lease(&entry.record, &change.event)
             .and_then(|lease| entry.attempts.get(&lease).cloned());
         let decision = decide::decide(&mut entry.record, former, change, now);
@@ -121,7 +122,7 @@ impl State {
         }
         let mut applied = decision.answer?;
         entry.result = decision.result;
-        applied.outcome = self.tally.moved(from, &applied.record);
+        applied.outcome = self.tally.moved(before, &applied.record);
         if let Some(number) = applied.outcome {
             self.outcomes.insert(number, id);
         }
@@ -139,11 +140,47 @@ impl State {
         ids.iter().filter_map(spec).collect()
     }
 
-    pub(super) fn ready(&self, now: Timestamp, limit: usize) -> Vec<TaskRecord> {
-        let due = |record: &&TaskRecord| record.not_before.is_none_or(|time| time <= now);
-        let mut ready = self.in_state(TaskState::Queued).filter(due).collect::<Vec<_>>();
-        ready.sort_by_key(|record| (Reverse(record.priority), record.id));
-        ready.into_iter().take(limit).cloned().collect()
+    pub(super) fn lanes(&self, after: Option<&Lane>, limit: usize) -> Vec<Lane> {
+        let lanes: BTreeSet<Lane> = self.in_state(TaskState::Queued).map(Lane::of).collect();
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        lanes.range((from, Bound::Unbounded)).take(limit).cloned().collect()
+    }
+
+    pub(super) fn ready(&self, read: &LaneRead, now: Timestamp) -> LaneRows {
+        let queued = self.in_state(TaskState::Queued);
+        let lane = queued.filter(|record| Lane::of(record) == read.lane).collect::<Vec<_>>();
+        let fresh = lane.iter().filter(|record| {
+            record.not_before.is_none() && read.from.is_none_or(|from| from <= record.id)
+        });
+        let mut delayed: Vec<_> =
+            lane.iter().filter_map(|record| Some((record.not_before?, *record))).collect();
+        delayed.sort_by_key(|(due, record)| (*due, record.id));
+        let due = delayed.iter().filter(|(due, record)| {
+            *due <= now && read.due_after.is_none_or(|after| after < (*due, record.id))
+        });
+        LaneRows {
+            fresh: fresh.take(read.limit).copied().cloned().collect(),
+            due: due.take(read.due_limit).map(|(_, record)| TaskRecord::clone(record)).collect(),
+            next_due: delayed.iter().map(|(due, _)| *due).find(|due| *due > now),
+        }
+    }
+
+    pub(super) fn list(
+        &self,
+        filter: &TaskFilter,
+        before: Option<TaskId>,
+        limit: usize,
+    ) -> TaskPage {
+        let before = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let older = self.tasks.range((Bound::Unbounded, before)).rev();
+        let mut found = older.map(|(_, entry)| entry).filter(|entry| entry.is_liked_by(filter));
+        let tasks = found.by_ref().take(limit).map(Entry::listed).collect::<Vec<_>>();
+        let last = tasks.last().map(|task| task.record.id);
+        TaskPage { tasks, next: found.next().and(last) }
+    }
+
+    pub(super) fn oldest_queued(&self) -> Option<Timestamp> {
+        self.in_state(TaskState::Queued).next().map(|record| record.created_at)
     }
 
     pub(super) fn running(&self) -> Vec<Running> {
@@ -199,6 +236,22 @@ impl Entry {
     }
 }
 
+impl Entry {
+    fn is_liked_by(&self, filter: &TaskFilter) -> bool {
+        let looks = Looks::of(&self.record, &self.spec.tenant, &self.spec.group);
+        filter.likes(looks) && has_all(&self.spec, &filter.labels)
+    }
+
+    fn listed(&self) -> TaskDetail {
+        let (record, meta) = (self.record.clone(), meta(&self.spec));
+        TaskDetail { record, meta, attempts: vec![], result: None }
+    }
+}
+
+fn has_all(spec: &TaskSpec, labels: &BTreeMap<String, String>) -> bool {
+    labels.iter().all(|(key, value)| spec.labels.get(key) == Some(value))
+}
+
 impl StoredResult {
     fn without_payload(&self) -> Self {
         Self {
@@ -218,7 +271,7 @@ impl OutcomeFilter {
     fn matches(&self, spec: &TaskSpec) -> bool {
         (self.tenant.is_empty() || self.tenant == spec.tenant)
             && (self.group.is_empty() || self.group == spec.group)
-            && self.labels.iter().all(|(key, value)| spec.labels.get(key) == Some(value))
+            && has_all(spec, &self.labels)
     }
 }
 

@@ -144,6 +144,11 @@ impl<'a> Columns<'a> {
         self.known(DELIVERIES.into_iter().find(|known| delivery(*known) == code)).map(Some)
     }
 
+    /// Empty: none.
+    pub(super) fn maybe_text(&mut self) -> Result<Option<String>> {
+        Ok(Some(self.get::<String>()?).filter(|text| !text.is_empty()))
+    }
+
     pub(super) fn maybe_kind(&mut self) -> Result<Option<FailureKind>> {
         let Some(name) = self.get::<Option<String>>()? else {
             return Ok(None);

@@ -14,14 +14,15 @@ use super::{
 use crate::{
     error::StoreError,
     tally::Tally,
-    types::{Counts, Identity},
+    types::{Counts, Identity, Totals},
 };
 pub(super) use files::Lock;
 
 /// "tafl": says whose file it is (sqlite.org/pragma.html#pragma_application_id).
 const APPLICATION_ID: i32 = 0x7461_666c;
-/// The latest format known here.
-const FORMAT: u32 = 1;
+/// The format of schema.sql: raised with each change of it. Files in an earlier one are
+/// refused, for no version that wrote one was ever released.
+const FORMAT: u32 = 3;
 const SCHEMA: &str = include_str!("schema.sql");
 /// Every statement there is, also those for some filters of outcomes.
 const CACHED_STATEMENTS: usize = 64;
@@ -47,15 +48,19 @@ pub(super) struct Opened {
 }
 
 pub(super) fn open(options: SqliteOptions) -> Result<Opened, StoreError> {
+    files::check_kind(&options.path)?;
     let known = files::make_directory(&options.path)?;
     let lock = Lock::take(&options.path)?;
     let opener = Opener { path: options.path };
     let mut connection = opener.writer()?;
     let is_new = opener.check(&connection)?;
-    settle_journal(&connection)?;
+    if !settle_journal(&connection).map_err(|error| opener.describe(&error))? {
+        let reason = "its file system cannot hold a write-ahead log".to_owned();
+        return Err(StoreError::Unusable { path: opener.path, reason });
+    }
     let new = is_new.then(|| StoreId::from_random(options.random));
     let (identity, tally) =
-        begin_epoch(&mut connection, options.now, new).map_err(|error| describe(&error))?;
+        begin_epoch(&mut connection, options.now, new).map_err(|error| opener.describe(&error))?;
     if is_new {
         files::sync_directories(&opener.path, &known)?;
     }
@@ -63,6 +68,7 @@ pub(super) fn open(options: SqliteOptions) -> Result<Opened, StoreError> {
 }
 
 /// Makes connections to the file.
+#[derive(Debug, Clone)]
 pub(super) struct Opener {
     path: PathBuf,
 }
@@ -86,18 +92,36 @@ impl Opener {
             connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
             Ok(connection)
         };
-        connect().map_err(|error| describe(&error))
+        connect().map_err(|error| self.describe(&error))
+    }
+
+    /// What went wrong while the store was opened, with its path.
+    fn describe(&self, error: &rusqlite::Error) -> StoreError {
+        let path = self.path.clone();
+        match (error.sqlite_error_code(), describe(error)) {
+            (Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase), _) => {
+                StoreError::Damaged(path)
+            }
+            (_, StoreError::Failed(reason)) => StoreError::Unusable { path, reason },
+            (_, StoreError::Full) => {
+                StoreError::Unusable { path, reason: "its disk is full".to_owned() }
+            }
+            (_, other) => other,
+        }
     }
 
     /// Whether the file is new; an error if it is not ours. Changes nothing.
     fn check(&self, connection: &Connection) -> Result<bool, StoreError> {
         let marks = read_marks(connection).map_err(|error| match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => StoreError::NotAStore(self.path.clone()),
-            _ => describe(&error),
+            _ => self.describe(&error),
         })?;
         match marks {
             Marks { application: 0, format: 0, tables: 0 } => Ok(true),
             Marks { application: APPLICATION_ID, format: FORMAT, .. } => Ok(false),
+            Marks { application: APPLICATION_ID, format: found @ 1..FORMAT, .. } => {
+                Err(StoreError::Older { path: self.path.clone(), found, known: FORMAT })
+            }
             Marks { application: APPLICATION_ID, format: found, .. } if found > FORMAT => {
                 Err(StoreError::Newer { path: self.path.clone(), found, known: FORMAT })
             }
@@ -124,24 +148,19 @@ fn read_marks(connection: &Connection) -> rusqlite::Result<Marks> {
 
 /// FULL: each commit is synced before it is answered. With NORMAL a power cut would take
 /// tasks away that were accepted.
-fn settle_journal(connection: &Connection) -> Result<(), StoreError> {
-    let settle = || {
-        let mode = connection
-            .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
-        connection.pragma_update(None, "synchronous", "full")?;
-        // On macOS only this reaches the disk's platter; elsewhere it says nothing.
-        connection.pragma_update(None, "fullfsync", true)?;
-        // After a burst the file shrinks to this again.
-        connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-        // In KiB: a group of tasks should find its pages here.
-        connection.pragma_update(None, "cache_size", -32 * 1024)?;
-        Ok(mode)
-    };
-    let mode = settle().map_err(|error: rusqlite::Error| describe(&error))?;
-    if mode == "wal" {
-        return Ok(());
-    }
-    Err(StoreError::Failed("its file system cannot hold a write-ahead log".to_owned()))
+///
+/// False: the file system cannot hold a write-ahead log.
+fn settle_journal(connection: &Connection) -> rusqlite::Result<bool> {
+    let mode = connection
+        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    // On macOS only this reaches the disk's platter; elsewhere it says nothing.
+    connection.pragma_update(None, "fullfsync", true)?;
+    // After a burst the file shrinks to this again.
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // In KiB: a group of tasks should find its pages here.
+    connection.pragma_update(None, "cache_size", -32 * 1024)?;
+    Ok(mode == "wal")
 }
 
 /// Makes the tables of a `new` file and raises the epoch, synced when this returns.
@@ -172,7 +191,8 @@ fn make(connection: &Connection, id: StoreId) -> rusqlite::Result<()> {
 
 fn read_store(connection: &Connection) -> rusqlite::Result<(Identity, Tally)> {
     let sql = "SELECT store_id, epoch, queued, running, completed, failed, cancelled, \
-        queued_bytes, last_outcome FROM store";
+        queued_bytes, last_outcome, attempts_failed, worker_losses, throttles, requeues \
+        FROM store";
     connection.query_row(sql, [], |row| {
         let mut from = Columns::new(row);
         let store = StoreId::from_bytes(from.get()?);
@@ -185,6 +205,13 @@ fn read_store(connection: &Connection) -> rusqlite::Result<(Identity, Tally)> {
             cancelled: from.number()?,
             queued_bytes: from.number()?,
         };
-        Ok((identity, Tally { counts, last_outcome: from.number()? }))
+        let last_outcome = from.number()?;
+        let totals = Totals {
+            attempts_failed: from.number()?,
+            worker_losses: from.number()?,
+            throttles: from.number()?,
+            requeues: from.number()?,
+        };
+        Ok((identity, Tally { counts, totals, last_outcome }))
     })
 }

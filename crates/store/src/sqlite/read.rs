@@ -1,16 +1,13 @@
 //! What is read from the file, each in a snapshot of its own.
 
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, types::Value};
-use taskfleet_core::{
-    TaskId, Timestamp,
-    task::{TaskRecord, TaskSpec},
-};
+use taskfleet_core::{TaskId, Timestamp, task::TaskSpec};
 
 use super::{
     codes::{Columns, millis, size},
     rows::{
-        attempt, attempt_columns, meta_columns, read_detail, read_record, read_spec,
-        record_columns, result_columns, running, running_columns,
+        attempt, attempt_columns, meta_columns, read_detail, read_spec, record_columns,
+        result_columns, running, running_columns,
     },
 };
 use crate::types::{OutcomeFilter, OutcomePage, Running, TaskDetail};
@@ -55,16 +52,6 @@ pub(super) fn specs(from: &Connection, ids: &[TaskId]) -> Result<Vec<(TaskId, Ta
     ids.iter().filter_map(|id| spec(id).transpose()).collect()
 }
 
-pub(super) fn ready(from: &Connection, now: Timestamp, limit: usize) -> Result<Vec<TaskRecord>> {
-    let sql = concat!(
-        "SELECT ",
-        record_columns!(),
-        " FROM tasks INDEXED BY tasks_queued WHERE state = 0 \
-          AND (not_before IS NULL OR not_before <= ?1) ORDER BY priority DESC, id LIMIT ?2"
-    );
-    all(from, sql, [millis(now), size(limit)], |row| read_record(&mut Columns::new(row)))
-}
-
 pub(super) fn all_running(from: &Connection) -> Result<Vec<Running>> {
     let sql = concat!(
         "SELECT ",
@@ -78,6 +65,20 @@ pub(super) fn overdue(from: &Connection, now: Timestamp, limit: usize) -> Result
     let sql = "SELECT id FROM tasks INDEXED BY tasks_deadline \
         WHERE outcome IS NULL AND deadline <= ?1 ORDER BY deadline, id LIMIT ?2";
     all(from, sql, [millis(now), size(limit)], |row| Columns::new(row).task_id())
+}
+
+pub(super) fn oldest_queued(from: &Connection) -> Result<Option<Timestamp>> {
+    let sql = "SELECT created_at FROM tasks INDEXED BY tasks_waiting WHERE state = 0 \
+        ORDER BY id LIMIT 1";
+    from.prepare_cached(sql)?.query_row([], |row| Columns::new(row).time()).optional()
+}
+
+/// Outcomes are numbered in the order of time, as a rule: the first ones are looked at, and
+/// only as many as are wanted.
+pub(super) fn ended_by(from: &Connection, time: Timestamp, limit: usize) -> Result<Vec<TaskId>> {
+    let sql = "SELECT id FROM (SELECT id, finished_at FROM tasks INDEXED BY tasks_outcome \
+        WHERE outcome IS NOT NULL ORDER BY outcome LIMIT ?2) WHERE finished_at <= ?1";
+    all(from, sql, [millis(time), size(limit)], |row| Columns::new(row).task_id())
 }
 
 pub(super) fn outcomes(
@@ -137,7 +138,7 @@ fn outcomes_query(
     (sql, parameters)
 }
 
-fn all<T>(
+pub(super) fn all<T>(
     from: &Connection,
     sql: &str,
     parameters: impl Params,

@@ -6,6 +6,7 @@ use rusqlite::{Result, Row};
 use serde::{Deserialize, Serialize};
 use taskfleet_core::{
     BootId, TaskId,
+    demand::Demand,
     outcome::Payload,
     retry::RetryPolicy,
     task::{
@@ -20,7 +21,7 @@ use crate::types::{Attempt, Running, StoredResult, TaskDetail, TaskMeta};
 macro_rules! record_columns {
     () => {
         "id, state, lease, lease_unheard, attempts, losses, throttles, \
-    requeues, max_attempts, initial_backoff, max_backoff, priority, model, size_bytes, \
+    requeues, max_attempts, initial_backoff, max_backoff, priority, tenant, model, demand, size_bytes, \
     created_at, deadline, not_before, attempt_timeout, boot_id, worker, address, claimed_at, \
     finished_at, kind"
     };
@@ -44,7 +45,9 @@ pub(super) fn read_record(from: &mut Columns<'_>) -> Result<TaskRecord> {
             max_backoff: from.duration()?,
         },
         priority: from.get()?,
-        model: from.get()?,
+        tenant: from.get()?,
+        model: from.maybe_text()?,
+        needs: Demand::from_code(from.get()?).needs,
         size_bytes: from.number()?,
         created_at: from.time()?,
         deadline: from.time()?,
@@ -140,6 +143,12 @@ pub(super) fn read_detail(from: &mut Columns<'_>) -> Result<TaskDetail> {
         attempts: Vec::new(),
         result: maybe_result(from)?,
     })
+}
+
+/// A task without its attempts and its result: the columns of the record and the meta.
+pub(super) fn read_listed(from: &mut Columns<'_>) -> Result<TaskDetail> {
+    let (record, meta) = (read_record(from)?, read_meta(from)?);
+    Ok(TaskDetail { record, meta, attempts: Vec::new(), result: None })
 }
 
 fn read_meta(from: &mut Columns<'_>) -> Result<TaskMeta> {
@@ -245,6 +254,10 @@ impl<'a> Rest<'a> {
         }
     }
 
+    pub(super) fn idempotency_key(self) -> Option<String> {
+        owned(self.idempotency_key)
+    }
+
     fn trace(&mut self) -> Option<TraceContext> {
         let traceparent = owned(self.traceparent.take())?;
         Some(TraceContext { traceparent, tracestate: owned(self.tracestate.take())? })
@@ -284,7 +297,7 @@ pub(super) fn read_spec(from: &mut Columns<'_>) -> Result<(TaskId, TaskSpec)> {
 
 fn work(record: &TaskRecord, endpoint: Option<Endpoint>, rest: Rest<'_>, body: String) -> Work {
     match endpoint {
-        Some(endpoint) => Work::Request(Request { endpoint, body }),
+        Some(endpoint) => Work::Request(Request { endpoint, body, model: record.model.clone() }),
         None => Work::Content(Content {
             text: body,
             model: record.model.clone(),

@@ -1,3 +1,4 @@
+-- Whoever changes this raises FORMAT in open.rs.
 -- Times are milliseconds since 1970, durations nanoseconds. Codes: see codes.rs.
 
 -- One row: which store this is, and the numbers that are kept, not counted.
@@ -11,7 +12,11 @@ CREATE TABLE store (
     failed       INTEGER NOT NULL DEFAULT 0,
     cancelled    INTEGER NOT NULL DEFAULT 0,
     queued_bytes INTEGER NOT NULL DEFAULT 0,
-    last_outcome INTEGER NOT NULL DEFAULT 0
+    last_outcome INTEGER NOT NULL DEFAULT 0,
+    attempts_failed INTEGER NOT NULL DEFAULT 0,
+    worker_losses   INTEGER NOT NULL DEFAULT 0,
+    throttles       INTEGER NOT NULL DEFAULT 0,
+    requeues        INTEGER NOT NULL DEFAULT 0
 );
 
 -- The hot rows: every decision reads and writes only these. Ids are UUIDs of version 7, so
@@ -31,7 +36,11 @@ CREATE TABLE tasks (
     initial_backoff INTEGER NOT NULL,
     max_backoff     INTEGER NOT NULL,
     priority        INTEGER NOT NULL,
-    model           TEXT,
+    tenant          TEXT    NOT NULL,
+    -- Empty: none.
+    model           TEXT    NOT NULL,
+    -- What decides, besides the model, which workers can take it: see demand.rs.
+    demand          INTEGER NOT NULL,
     size_bytes      INTEGER NOT NULL,
     created_at      INTEGER NOT NULL,
     deadline        INTEGER NOT NULL,
@@ -43,15 +52,23 @@ CREATE TABLE tasks (
     claimed_at      INTEGER,
     finished_at     INTEGER,
     kind            TEXT,
-    tenant          TEXT    NOT NULL,
     grp             TEXT    NOT NULL,
     client_ref      TEXT,
     -- The number of its outcome: set when the task ends.
     outcome         INTEGER
 ) WITHOUT ROWID;
 
-CREATE INDEX tasks_queued ON tasks (priority DESC, id) WHERE state = 0;
+-- Lane by lane (priority, tenant, model, demand), first what never waited for a backoff, by
+-- age, then the rest by the end of its backoff.
+CREATE INDEX tasks_queued ON tasks (priority DESC, tenant, model, demand, not_before, id)
+    WHERE state = 0;
 CREATE INDEX tasks_running ON tasks (id) WHERE state = 1;
+-- For lists, newest first. A submission pays for those that it uses, a claim for the first,
+-- a completed task for none.
+CREATE INDEX tasks_waiting ON tasks (id) WHERE state = 0;
+CREATE INDEX tasks_failed ON tasks (state, id) WHERE state > 2;
+CREATE INDEX tasks_group ON tasks (grp, id) WHERE grp <> '';
+CREATE INDEX tasks_tenant ON tasks (tenant, id) WHERE tenant <> '';
 -- Open tasks. Said by the outcome and not by the state, so that a claim need not touch it.
 CREATE INDEX tasks_deadline ON tasks (deadline, id) WHERE outcome IS NULL;
 CREATE UNIQUE INDEX tasks_outcome ON tasks (outcome) WHERE outcome IS NOT NULL;

@@ -1,5 +1,6 @@
 //! What the writer does within a transaction.
 
+mod prune;
 mod statements;
 
 use rusqlite::{Connection, OptionalExtension, Result};
@@ -15,7 +16,7 @@ use crate::{
     decide,
     error::Conflict,
     intake::{self, ClientRef, Known, Plan},
-    tally::Tally,
+    tally::{Before, Tally},
     types::{Applied, Attempt, Change, NewTask, Submitted},
 };
 
@@ -81,7 +82,7 @@ impl Unit<'_> {
         let Some(Hot { seq, mut record }) = self.hot(change.task)? else {
             return Ok(Err(Refusal::Unknown));
         };
-        let from = record.state;
+        let before = Before::of(&record);
         let former = match decide::former_lease(&record, &change.event) {
             Some(lease) => self.attempt(seq, lease)?,
             None => None,
@@ -96,7 +97,7 @@ impl Unit<'_> {
         if let Some(result) = decision.result {
             statements::put_result(self.connection, seq, &result)?;
         }
-        applied.outcome = self.tally.moved(from, &applied.record);
+        applied.outcome = self.tally.moved(before, &applied.record);
         statements::update(self.connection, &applied.record, applied.outcome)?;
         Ok(Ok(applied))
     }

@@ -142,6 +142,8 @@ pub(crate) async fn a_task_that_ends_without_a_workers_word_says_why(ground: &Gr
     assert!(error_after(ground, lost).await.contains("too often"));
     let loops = repeat(ground, limits::MAX_REQUEUES, |lease| Event::NotStarted { lease }).await;
     assert!(error_after(ground, loops).await.contains("too often"));
+    let cut_off = repeat(ground, limits::MAX_REQUEUES, |lease| Event::CutOff { lease }).await;
+    assert!(ground.attempts(cut_off).await.iter().all(|attempt| attempt.possibly_paid));
 }
 
 /// A task that ends when this happens to it that often.
@@ -196,6 +198,7 @@ pub(crate) async fn terminal_states_never_change(ground: &Ground) {
         failed(lease, FailureKind::ApiError, "late"),
         Event::Lost { lease },
         Event::NotStarted { lease },
+        Event::CutOff { lease },
         Event::Adopt { lease: Lease::new(u64::MAX >> 1), holder: holder(2) },
         Event::Claim { holder: holder(2), epoch: ground.store.identity().epoch },
         Event::Cancel,

@@ -81,12 +81,12 @@ pub(crate) fn usage(output_tokens: u64) -> Usage {
 /// A call of which everything is known.
 pub(crate) fn full_call(output_tokens: u64) -> Call {
     Call {
-        delivery: Delivery::Answered,
         http_status: Some(200),
         provider_request_id: format!("req-{output_tokens}"),
         served_model: "model-2026-11".to_owned(),
         usage: Some(usage(output_tokens)),
         finish_reason: "stop".to_owned(),
+        ..Call::new(Delivery::Answered)
     }
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn completed(lease: Lease, text: &str) -> Event {
 }
 
 pub(crate) fn failed(lease: Lease, kind: FailureKind, message: &str) -> Event {
-    let failure = Failure { kind, message: message.to_owned(), retry_after: None };
+    let failure = Failure::new(kind, message);
     let call = Call { http_status: Some(500), ..Call::new(Delivery::Answered) };
     ended(lease, End::Failed(failure), call)
 }

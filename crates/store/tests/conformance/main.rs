@@ -8,7 +8,11 @@ mod harness;
 #[cfg(test)]
 mod late;
 #[cfg(test)]
+mod listing;
+#[cfg(test)]
 mod outcomes;
+#[cfg(test)]
+mod pruning;
 #[cfg(test)]
 mod queues;
 #[cfg(test)]
@@ -75,11 +79,29 @@ promises! {
         a_stale_outcome_without_a_line_leaves_no_trace,
     }
     queues {
-        ready_tasks_come_by_priority_then_age,
+        lanes_come_by_priority_then_tenant_model_and_demand,
+        the_tasks_of_a_lane_come_by_age,
         a_task_is_ready_when_its_backoff_is_over,
         running_tasks_name_their_workers,
         overdue_tasks_are_found_until_they_end,
         counts_follow_every_change,
+        totals_only_rise,
+        the_oldest_waiting_task_is_known,
+    }
+    listing {
+        the_newest_task_is_listed_first,
+        a_list_is_walked_page_by_page,
+        a_list_shows_neither_attempts_nor_results,
+        tasks_are_listed_by_any_of_some_states,
+        tasks_are_listed_by_how_they_failed,
+        every_part_of_a_list_filter_must_match,
+    }
+    pruning {
+        what_ended_first_is_due_first_and_what_is_open_never,
+        a_removed_task_leaves_nothing_behind,
+        only_ended_tasks_are_removed,
+        a_step_removes_no_more_than_so_many_rows,
+        a_long_history_is_removed_over_several_steps,
     }
     outcomes {
         outcomes_come_in_the_order_in_which_tasks_ended,

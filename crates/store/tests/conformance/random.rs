@@ -8,13 +8,15 @@ use taskfleet_core::{
     failure::{Delivery, FailureKind},
     machine::Event,
     outcome::{Call, End, Payload},
-    task::TaskSpec,
+    queue::LaneRead,
+    task::{TaskSpec, TaskState},
 };
-use taskfleet_store::{Change, NewTask, OutcomeFilter};
+use taskfleet_store::{Change, NewTask, OutcomeFilter, TaskFilter};
 
 use crate::harness::{
     Ground, at, change, content, ended, failed, full_call, holder, memory, sqlite,
 };
+use crate::listing::all;
 
 /// Few values of each, so that they meet.
 #[derive(Debug, Clone, Copy)]
@@ -38,9 +40,11 @@ enum Happening {
     Abort,
     Lose,
     NotStart,
+    CutOff,
     Adopt,
     Cancel,
     Expire,
+    TooLarge,
 }
 
 #[derive(Debug, Clone)]
@@ -49,6 +53,8 @@ enum Step {
     /// To the nth task, under its last lease or one a little off.
     Apply(Vec<(usize, Happening, i64)>),
     Wait(u64),
+    /// What has ended so long ago, in steps of so many rows.
+    Prune(u64, usize),
 }
 
 fn draft() -> impl Strategy<Value = Draft> {
@@ -62,14 +68,17 @@ fn draft() -> impl Strategy<Value = Draft> {
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
-    use Happening::{Abort, Adopt, Cancel, Claim, Complete, Expire, Fail, Lose, NotStart, Release};
+    use Happening::{
+        Abort, Adopt, Cancel, Claim, Complete, CutOff, Expire, Fail, Lose, NotStart, Release,
+        TooLarge,
+    };
     let failure = proptest::sample::select(&FailureKind::ALL[..]).prop_map(Fail);
     prop_oneof![
         5 => Just(Claim),
         3 => Just(Complete),
         2 => failure,
-        4 => proptest::sample::select(vec![Release, Abort, Lose, NotStart, Adopt]),
-        1 => proptest::sample::select(vec![Cancel, Expire]),
+        4 => proptest::sample::select(vec![Release, Abort, Lose, NotStart, CutOff, Adopt]),
+        1 => proptest::sample::select(vec![Cancel, Expire, TooLarge]),
     ]
 }
 
@@ -79,6 +88,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => vec(draft(), 1..4).prop_map(Step::Submit),
         6 => vec((0..10_usize, happening(), lease), 1..5).prop_map(Step::Apply),
         1 => (0..40_u64).prop_map(Step::Wait),
+        1 => (0..40_u64, 1..20_usize).prop_map(|(age, rows)| Step::Prune(age, rows)),
     ]
 }
 
@@ -100,8 +110,10 @@ impl Pair {
             Step::Submit(drafts) => self.submit(drafts).await,
             Step::Apply(happenings) => self.apply(happenings).await,
             Step::Wait(seconds) => self.now += seconds,
+            Step::Prune(age, rows) => self.prune(age, rows).await,
         }
         assert_eq!(self.reference.store.counts(), self.file.store.counts());
+        assert_eq!(self.reference.store.totals(), self.file.store.totals());
         assert_eq!(self.reference.store.last_outcome(), self.file.store.last_outcome());
     }
 
@@ -144,6 +156,14 @@ impl Pair {
         assert_eq!(self.file.store.apply(changes, self.now()).await.unwrap(), expected);
     }
 
+    async fn prune(&self, age: u64, rows: usize) {
+        let time = at(self.now.saturating_sub(age));
+        let due = self.reference.store.ended_by(time, 9).await.unwrap();
+        assert_eq!(self.file.store.ended_by(time, 9).await, Ok(due.clone()));
+        let removed = self.reference.store.remove(due.clone(), rows).await;
+        assert_eq!(self.file.store.remove(due, rows).await, removed);
+    }
+
     async fn change(&self, nth: usize, happening: Happening, off: i64) -> Change {
         let unknown = TaskId::from_bytes([9; 16]);
         let id = self.tasks.get(nth).copied().unwrap_or(unknown);
@@ -166,9 +186,11 @@ impl Pair {
             Happening::Abort => ended(lease, End::Cancelled, full_call(4)),
             Happening::Lose => Event::Lost { lease },
             Happening::NotStart => Event::NotStarted { lease },
+            Happening::CutOff => Event::CutOff { lease },
             Happening::Adopt => Event::Adopt { lease, holder: holder(3) },
             Happening::Cancel => Event::Cancel,
             Happening::Expire => Event::Expire,
+            Happening::TooLarge => Event::TooLarge { max_request_bytes: 7 },
         }
     }
 
@@ -182,15 +204,51 @@ impl Pair {
         let specs = reference.specs(self.tasks.clone()).await.unwrap();
         assert!(file.specs(self.tasks.clone()).await.unwrap() == specs);
         assert_eq!(file.running().await, reference.running().await);
+        assert_eq!(file.oldest_queued().await, reference.oldest_queued().await);
         for limit in [2, 99] {
-            assert_eq!(
-                file.ready(self.now(), limit).await,
-                reference.ready(self.now(), limit).await
-            );
+            self.compare_lanes(limit).await;
             let overdue = reference.overdue(self.now(), limit).await;
             assert_eq!(file.overdue(self.now(), limit).await, overdue);
             self.compare_outcomes(limit).await;
+            self.compare_lists(limit).await;
         }
+    }
+
+    async fn compare_lists(&self, limit: usize) {
+        let labels = BTreeMap::from([("label".to_owned(), "name 1".to_owned())]);
+        let tenant = "name 0".to_owned();
+        let filters = [
+            TaskFilter::default(),
+            TaskFilter { states: [TaskState::Queued].into(), ..TaskFilter::default() },
+            TaskFilter { kinds: [FailureKind::WorkerLost].into(), ..TaskFilter::default() },
+            TaskFilter {
+                states: [TaskState::Running, TaskState::Completed].into(),
+                tenant: tenant.clone(),
+                ..TaskFilter::default()
+            },
+            TaskFilter { labels, tenant, ..TaskFilter::default() },
+        ];
+        for filter in filters {
+            let expected = all(&self.reference, &filter, limit).await;
+            assert_eq!(all(&self.file, &filter, limit).await, expected);
+        }
+    }
+
+    async fn compare_lanes(&self, limit: usize) {
+        let (reference, file) = (&self.reference.store, &self.file.store);
+        let lanes = reference.lanes(None, limit).await.unwrap();
+        assert_eq!(file.lanes(None, limit).await.unwrap(), lanes);
+        let mut reads = Vec::new();
+        for lane in lanes {
+            let next = reference.lanes(Some(lane.clone()), limit).await;
+            assert_eq!(file.lanes(Some(lane.clone()), limit).await, next);
+            let all = LaneRead { lane, from: None, limit, due_after: None, due_limit: limit };
+            let known = self.tasks.get(3).copied();
+            let due_after = known.map(|task| (at(self.now.saturating_sub(10)), task));
+            reads.extend([all.clone(), LaneRead { from: known, due_after, ..all }]);
+        }
+        let rows = reference.ready(reads.clone(), self.now()).await;
+        assert_eq!(file.ready(reads, self.now()).await, rows);
     }
 
     async fn compare_outcomes(&self, limit: usize) {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use taskfleet_core::{
     TaskId,
+    queue::Lane,
     retry::RetryPolicy,
     task::{Content, Endpoint, Request, TaskSpec, TaskState, TraceContext, Work},
 };
@@ -56,7 +57,7 @@ fn full_content() -> Work {
 
 fn full_request() -> Work {
     let body = "{ \"model\": \"m\",\t\"input\": \"ä\" }\n".to_owned();
-    Work::Request(Request { endpoint: Endpoint::Responses, body })
+    Work::Request(Request { endpoint: Endpoint::Responses, body, model: Some("m".to_owned()) })
 }
 
 pub(crate) async fn everything_that_was_submitted_is_read_back(ground: &Ground) {
@@ -74,7 +75,7 @@ pub(crate) async fn everything_that_was_submitted_is_read_back(ground: &Ground) 
         assert_eq!(detail.record, record);
         assert_eq!(detail.meta, meta(&spec));
         assert_eq!((detail.attempts, detail.result), (vec![], None));
-        assert!(ground.store.ready(at(0), 9).await.unwrap().contains(&record));
+        assert!(ground.store.lanes(None, 9).await.unwrap().contains(&Lane::of(&record)));
         assert!(ground.spec(task.id).await == spec, "the spec came back changed");
     }
 }
@@ -95,7 +96,9 @@ fn meta(spec: &TaskSpec) -> TaskMeta {
 }
 
 pub(crate) async fn every_part_of_a_spec_that_may_be_missing_may_be_missing(ground: &Ground) {
-    let request = |endpoint| TaskSpec::new(Work::Request(Request { endpoint, body: "{}".into() }));
+    let request = |endpoint| {
+        TaskSpec::new(Work::Request(Request { endpoint, body: "{}".into(), model: None }))
+    };
     let specs = Endpoint::ALL.map(request).into_iter().chain([content("hi")]);
     for spec in specs {
         let id = ground.queued(spec.clone()).await;

@@ -9,7 +9,7 @@
 use std::{
     collections::BTreeMap,
     ffi::{CStr, c_int, c_void},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, OnceLock},
     time::Duration,
 };
@@ -91,6 +91,15 @@ impl Disk {
 
 /// By the path of the log.
 static DISKS: Mutex<BTreeMap<String, Arc<Disk>>> = Mutex::new(BTreeMap::new());
+/// Directories on a full disk.
+static FULL: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// From now on nothing can be written into databases in this directory.
+pub(crate) fn fill_databases_in(directory: &Path) {
+    register();
+    FULL.lock().unwrap().push(directory.to_owned());
+}
+
 /// By the address of SQLite's open file.
 static FILES: Mutex<BTreeMap<usize, Arc<Disk>>> = Mutex::new(BTreeMap::new());
 
@@ -142,8 +151,25 @@ unsafe extern "C" fn open(
                 put_gate(file, Arc::clone(disk));
             }
         }
+        if code == ffi::SQLITE_OK && flags & ffi::SQLITE_OPEN_MAIN_DB != 0 {
+            let directory = Path::new(CStr::from_ptr(name).to_str().unwrap()).parent();
+            if FULL.lock().unwrap().iter().any(|full| Some(full.as_path()) == directory) {
+                let real = *(*file).pMethods;
+                let ours = ffi::sqlite3_io_methods { xWrite: Some(no_room), ..real };
+                (*file).pMethods = Box::leak(Box::new(ours));
+            }
+        }
         code
     }
+}
+
+unsafe extern "C" fn no_room(
+    _: *mut ffi::sqlite3_file,
+    _: *const c_void,
+    _: c_int,
+    _: ffi::sqlite3_int64,
+) -> c_int {
+    ffi::SQLITE_FULL
 }
 
 /// The file's own table of functions is exchanged for a copy with ours in it.

@@ -120,8 +120,43 @@ fn a_newer_format_is_refused() {
     let path = directory.path().join("tasks.db");
     drop(open(&path).unwrap());
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    let newer = StoreError::Newer { path: path.clone(), found: 99, known: 1 };
+    let newer = StoreError::Newer { path: path.clone(), found: 99, known: 3 };
     assert_eq!(open(&path).unwrap_err(), newer);
+}
+
+#[test]
+fn an_older_format_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    drop(open(&path).unwrap());
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    let older = StoreError::Older { path: path.clone(), found: 1, known: 3 };
+    assert_eq!(open(&path).unwrap_err(), older);
+}
+
+#[test]
+fn a_damaged_store_is_said_to_be_damaged() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    drop(open(&path).unwrap());
+    let mut bytes = fs::read(&path).unwrap();
+    // All but the header, which says whose file it is.
+    bytes[100..].fill(0xa5);
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(open(&path).unwrap_err(), StoreError::Damaged(path));
+}
+
+#[test]
+fn what_cannot_be_opened_is_named_with_its_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "text").unwrap();
+    let below_a_file = file.join("tasks.db");
+    for path in [directory.path(), &below_a_file] {
+        let error = open(path).unwrap_err();
+        assert!(matches!(&error, StoreError::Unusable { .. }), "{error:?}");
+        assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 use taskfleet_core::{
-    TaskId,
+    demand::Features,
     task::{Content, Work},
 };
 
@@ -7,55 +7,31 @@ use super::*;
 
 const NOW: Timestamp = Timestamp::from_unix_millis(1_000_000);
 
-fn record(n: u32) -> TaskRecord {
-    let mut random = [0; 10];
-    random[2..6].copy_from_slice(&n.to_be_bytes());
+fn record(n: u8) -> TaskRecord {
     let content = Content { text: "hi".into(), ..Content::default() };
-    TaskSpec::new(Work::Content(content)).record(TaskId::new(NOW, random), NOW)
-}
-
-fn delayed(n: u32) -> TaskRecord {
-    let not_before = Some(NOW + std::time::Duration::from_secs(600));
-    TaskRecord { not_before, ..record(n) }
+    TaskSpec::new(Work::Content(content)).record(TaskId::new(NOW, [n; 10]), NOW)
 }
 
 fn offer(slots: u32) -> Offer {
     let boot_id = BootId::from_bytes([1; 16]);
     let holder = Holder { boot_id, name: "worker".into(), address: "127.0.0.1:1".into() };
-    Offer { holder, slots, models: Vec::new(), max_request_bytes: 1_000, open: true }
+    let profile = Profile { models: Vec::new(), features: Features::ALL, max_request_bytes: 1_000 };
+    Offer { holder, slots, profile, open: true }
 }
 
-fn overfull() -> u32 {
-    u32::try_from(WINDOW).unwrap() + 100
-}
-
-#[test]
-fn a_window_full_of_backoffs_keeps_no_ready_task_out() {
+/// A board whose queue has read all there is in the store: nothing.
+fn board(slots: u32) -> Board {
     let board = Board::default();
-    board.offer(offer(4));
-    (0..overfull()).for_each(|n| board.queue(&delayed(n), None));
-    let ready = record(u32::MAX);
-    board.queue(&ready, None);
-    let assigned = board.assign(NOW, 10);
-    assert_eq!(assigned.iter().map(|a| a.task).collect::<Vec<_>>(), [ready.id]);
-    assert_eq!(board.wants(), None, "nothing is to be fetched, so nothing loops");
-}
-
-#[test]
-fn what_does_not_fit_into_the_window_is_fetched_when_it_runs_low() {
-    let board = Board::default();
-    (0..overfull()).for_each(|n| board.queue(&record(n), None));
-    assert_eq!(board.wants(), None, "there is enough to do");
-    board.offer(offer(overfull()));
-    let first = board.assign(NOW, WINDOW);
-    assert_eq!(first.first().map(|a| a.task), Some(record(0).id), "in the order of submission");
-    assert!(board.wants().is_some());
+    board.offer(offer(slots));
+    if let Some(read) = board.wants_lanes() {
+        board.found(&read, Vec::new());
+    }
+    board
 }
 
 #[test]
 fn a_slot_of_a_worker_that_was_given_up_frees_none_of_its_new_seat() {
-    let board = Board::default();
-    board.offer(offer(1));
+    let board = board(1);
     board.queue(&record(1), None);
     let old = board.assign(NOW, 1);
     let boot_id = old[0].slot.holder.boot_id;
@@ -67,4 +43,41 @@ fn a_slot_of_a_worker_that_was_given_up_frees_none_of_its_new_seat() {
     assert_eq!(board.in_use(boot_id), 1);
     drop(new);
     assert_eq!(board.in_use(boot_id), 0);
+}
+
+#[test]
+fn a_worker_that_has_not_registered_is_waited_for_by_nobody() {
+    let board = board(0);
+    board.queue(&record(1), None);
+    assert_eq!(board.obstacle(&record(1)).0, Obstacle::NoWorker);
+    assert!(board.too_large(NOW, Duration::ZERO).is_empty());
+    assert!(board.seat_now(&record(2)).is_none());
+}
+
+#[test]
+fn a_slot_is_given_back_when_it_is_dropped() {
+    let board = board(1);
+    let slot = board.seat_now(&record(1)).unwrap();
+    assert!(board.seat_now(&record(2)).is_none());
+    drop(slot);
+    assert!(board.seat_now(&record(2)).is_some());
+}
+
+#[test]
+fn a_task_too_large_for_its_workers_is_named_when_patience_ends() {
+    let (board, patience) = (board(1), Duration::from_secs(15));
+    let large = TaskRecord { size_bytes: 1_000, ..record(1) };
+    board.queue(&large, None);
+    assert!(board.too_large(NOW, patience).is_empty());
+    let later = NOW + patience;
+    board.leave(BootId::from_bytes([1; 16]));
+    assert!(board.too_large(later, patience).is_empty(), "nobody would run it at any size");
+    board.offer(offer(1));
+    board.queue(&large, None);
+    let read = board.wants_lanes().unwrap();
+    board.found(&read, Vec::new());
+    let rows = LaneRows { fresh: vec![large.clone()], ..LaneRows::default() };
+    board.read(board.wants_tasks(later), vec![rows]);
+    assert!(board.too_large(later, patience).is_empty(), "it begins anew");
+    assert_eq!(board.too_large(later + patience, patience), [(large.id, 1_000)]);
 }

@@ -3,6 +3,7 @@
 use taskfleet_core::{
     failure::{Delivery, FailureKind},
     outcome::Outcome,
+    words::without_keys,
 };
 use tonic::{Code, Status};
 
@@ -22,12 +23,7 @@ impl Execution {
                 StreamEnd::Known(Ending::NotStarted)
             }
             Code::Unimplemented => {
-                tracing::warn!(
-                    worker = self.member.name(),
-                    message = status.message(),
-                    "a worker does not know what a task needs"
-                );
-                self.member.rest(&self.engine);
+                self.cannot(status);
                 StreamEnd::Known(Ending::NotStarted)
             }
             // Another incarnation, or another supervisor serves it now.
@@ -40,6 +36,16 @@ impl Execution {
             Code::InvalidArgument => failed(FailureKind::InvalidRequest, Delivery::NotSent, status),
             _ => failed(FailureKind::Internal, Delivery::Sent, status),
         }
+    }
+
+    /// The worker does not know what the task needs, or knows no tasks at all.
+    pub(super) fn cannot(&self, status: &Status) {
+        tracing::warn!(
+            worker = self.member.name(),
+            message = without_keys(status.message(), self.key()),
+            "a worker does not know what a task needs"
+        );
+        self.member.not_understood(&self.engine);
     }
 }
 
@@ -54,7 +60,7 @@ pub(super) fn after_first(status: &Status) -> StreamEnd {
 }
 
 /// Made here because the connection or the stream broke, rather than sent by the worker.
-fn is_transport(status: &Status) -> bool {
+pub(super) fn is_transport(status: &Status) -> bool {
     std::error::Error::source(status).is_some()
 }
 

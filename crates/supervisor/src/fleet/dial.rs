@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use taskfleet_core::{
-    Lease,
+    BootId, Lease,
     adoption::{Held, reconcile},
 };
 use taskfleet_proto::{
@@ -13,12 +13,12 @@ use taskfleet_proto::{
 };
 use taskfleet_runtime::{
     patience::answer_within,
-    transport::{Link, LinkError, MAX_MESSAGE_BYTES},
+    transport::{KeepAlive, Link, LinkError, MAX_MESSAGE_BYTES},
 };
 use tonic::Status;
 
 use super::{
-    Member,
+    Member, drain,
     settlements::{self, Verdict},
 };
 use crate::{engine::Engine, settings::DIAL_TIMEOUT};
@@ -34,8 +34,22 @@ pub(crate) enum DialError {
     Silent,
     #[error("another process answers at its address")]
     OtherProcess,
+    #[error(
+        "connections to its address reach different processes in turn, as behind a load balancer"
+    )]
+    SeveralProcesses,
     #[error("it refused to be adopted: {0}")]
     Unwilling(String),
+    #[error("it serves no WorkerControl, as a worker with leases does")]
+    PublishedOnly,
+}
+
+/// Who answers at an address.
+pub(super) enum Peer {
+    /// A worker process that has WorkerControl.
+    Process(BootId),
+    /// A server that has not; by this connection.
+    PublishedOnly(Link),
 }
 
 /// How long a worker whose connection broke has to answer again.
@@ -48,9 +62,21 @@ pub(super) async fn adopt(
     member: &Arc<Member>,
     unsent: &mut Vec<Settlement>,
 ) -> Result<Link, DialError> {
-    let (link, answer) = reach(engine, member).await?;
+    let (reached, elsewhere) = tokio::join!(reach(engine, member), leads_elsewhere(engine, member));
+    let (link, answer) = reached?;
+    if elsewhere {
+        return Err(DialError::SeveralProcesses);
+    }
     settle_differences(engine, member, &answer, unsent).await;
     Ok(link)
+}
+
+/// Whether one of two more connections reaches another process. Through a load balancer
+/// probes would ask a worker that lives about one that hangs.
+async fn leads_elsewhere(engine: &Engine, member: &Member) -> bool {
+    let other = || async { matches!(identify(engine, member).await, Err(DialError::OtherProcess)) };
+    let (one, another) = tokio::join!(other(), other());
+    one || another
 }
 
 /// Connects and adopts.
@@ -58,15 +84,37 @@ pub(super) async fn reach(
     engine: &Arc<Engine>,
     member: &Arc<Member>,
 ) -> Result<(Link, AdoptResponse), DialError> {
+    let (link, answer) = identify(engine, member).await?;
+    member.set_foreign_held(answer.foreign_held);
+    drain::agree(engine, member, &link, answer.drained).await;
+    member.offer(engine);
+    Ok((link, answer))
+}
+
+/// Connects, and takes over who answers if it is the process that is meant.
+async fn identify(engine: &Engine, member: &Member) -> Result<(Link, AdoptResponse), DialError> {
     let address = member.holder().address;
     let link = Link::connect(&engine.connector, &address, DIAL_TIMEOUT).await?;
-    let answer = ask(engine, &link).await?;
+    let answer = ask(engine, Some(member.boot_id), &link).await?;
     if parse_id("boot_id", &answer.boot_id) != Ok(member.boot_id) {
         return Err(DialError::OtherProcess);
     }
-    member.set_foreign_held(answer.foreign_held);
-    member.offer(engine);
     Ok((link, answer))
+}
+
+/// Finds out who answers at an address, whoever it is.
+pub(super) async fn meet(engine: &Arc<Engine>, address: &str) -> Result<Peer, DialError> {
+    // A worker of another make would take our pings for an attack.
+    let quiet = KeepAlive::Quiet;
+    let link = Link::connect_as(quiet, &engine.connector, address, DIAL_TIMEOUT).await?;
+    match ask(engine, None, &link).await {
+        Err(DialError::PublishedOnly) => Ok(Peer::PublishedOnly(link)),
+        Err(error) => Err(error),
+        Ok(answer) => match parse_id::<BootId>("boot_id", &answer.boot_id) {
+            Ok(boot_id) if !boot_id.is_of_connection() => Ok(Peer::Process(boot_id)),
+            _ => Err(DialError::Unwilling("its boot_id is no UUID of its own".to_owned())),
+        },
+    }
 }
 
 /// The connection broke: the same process, or none.
@@ -91,10 +139,16 @@ pub(super) async fn again(
     Ok(link)
 }
 
-async fn ask(engine: &Engine, link: &Link) -> Result<AdoptResponse, DialError> {
+/// Adopts the process that is meant by `boot_id`, or by none whoever answers.
+async fn ask(
+    engine: &Engine,
+    boot_id: Option<BootId>,
+    link: &Link,
+) -> Result<AdoptResponse, DialError> {
     let mut client =
         WorkerControlClient::new(link.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let request = AdoptRequest { caller: Member::caller(engine) };
+    let boot_id = boot_id.map(|boot_id| boot_id.to_string()).unwrap_or_default();
+    let request = AdoptRequest { caller: Member::caller(engine), boot_id };
     match answer_within(DIAL_TIMEOUT, client.adopt(request)).await {
         Ok(Ok(answer)) => Ok(answer.into_inner()),
         Ok(Err(status)) => Err(status.into()),
@@ -162,6 +216,7 @@ impl From<Status> for DialError {
             tonic::Code::Unavailable | tonic::Code::Unknown | tonic::Code::Cancelled => {
                 Self::Unreachable(status.message().to_owned())
             }
+            tonic::Code::Unimplemented => Self::PublishedOnly,
             _ => Self::Unwilling(status.message().to_owned()),
         }
     }

@@ -8,14 +8,18 @@ use std::{
     time::Duration,
 };
 
-use taskfleet_core::{BootId, Timestamp, adoption::Held, task::Holder};
-use taskfleet_proto::v1::{self, Settlement};
+use taskfleet_core::{BootId, adoption::Held, placement::Profile, task::Holder};
+use taskfleet_proto::{
+    feature,
+    v1::{self, Settlement},
+};
 use taskfleet_runtime::transport::Link;
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use super::{
-    dial::{self, DialError},
-    probe,
+    Description,
+    conduct::Record,
+    dial::DialError,
     settlements::{self, Verdict},
 };
 use crate::{board::Offer, engine::Engine, settings::DIAL_TIMEOUT};
@@ -30,6 +34,13 @@ pub(crate) struct Member {
     heard_micros: AtomicU64,
     serving: AtomicBool,
     resting: AtomicBool,
+    pub(super) record: Record,
+    /// An operator wants nothing new for it.
+    drained: AtomicBool,
+    /// Held while the worker is told so.
+    pub(super) telling: tokio::sync::Mutex<()>,
+    /// Its connection takes nothing new.
+    leaving: AtomicBool,
     /// Bounds the requests that wait for their first message: thousands of streams opened
     /// at once would overrun the connection.
     pub(crate) starts: Semaphore,
@@ -46,33 +57,10 @@ pub(crate) enum LinkState {
     Gone,
 }
 
-/// What a worker says of itself.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Description {
-    pub(crate) name: String,
-    pub(crate) address: String,
-    /// 0: not registered; what it runs may end, and it gets nothing new.
-    pub(crate) slots: u32,
-    pub(crate) models: Vec<String>,
-    pub(crate) features: Vec<String>,
-    pub(crate) max_request_bytes: u64,
-    pub(crate) account: String,
-    pub(crate) version: String,
-    pub(crate) draining: bool,
-    pub(crate) registered_at: Timestamp,
-    pub(crate) foreign_held: u64,
-}
-
 /// Requests that wait for their first message at once.
 const UNACKNOWLEDGED_STARTS: usize = 64;
 /// How long a worker that refused work gets none.
 const REST_AFTER_REFUSAL: Duration = Duration::from_millis(250);
-
-impl Description {
-    pub(crate) fn of_holder(holder: &Holder) -> Self {
-        Self { name: holder.name.clone(), address: holder.address.clone(), ..Self::default() }
-    }
-}
 
 impl Member {
     pub(super) fn new(
@@ -89,8 +77,28 @@ impl Member {
             heard_micros: AtomicU64::new(0),
             serving: AtomicBool::new(true),
             resting: AtomicBool::new(false),
+            record: Record::default(),
+            drained: AtomicBool::new(false),
+            telling: tokio::sync::Mutex::default(),
+            leaving: AtomicBool::new(false),
             starts: Semaphore::new(UNACKNOWLEDGED_STARTS),
         }
+    }
+
+    /// Whether it knows the published messages only, so that there is nothing to adopt,
+    /// attach to or settle.
+    pub(crate) fn is_published_only(&self) -> bool {
+        self.boot_id.is_of_connection()
+    }
+
+    /// Nothing new goes to it any more.
+    pub(super) fn leave_work(&self, engine: &Engine) {
+        self.leaving.store(true, Ordering::Relaxed);
+        self.offer(engine);
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
     }
 
     pub(crate) fn description(&self) -> Description {
@@ -109,10 +117,21 @@ impl Member {
         })
     }
 
-    pub(crate) fn describe(&self, description: Description) {
+    /// What its address is listed with, unless it has said of itself what holds.
+    pub(super) fn describe_as_listed(&self, listed: Description) {
+        self.replace(|known| (!known.registered).then_some(listed));
+    }
+
+    /// What its registration says.
+    pub(crate) fn describe(&self, said: Description) {
+        self.replace(|_| Some(said));
+    }
+
+    fn replace(&self, by: impl FnOnce(&Description) -> Option<Description>) {
         // While the worker is connected, its address is the one at which it was dialled back.
         let up = matches!(self.link_state(), LinkState::Up(_));
         self.with(|known| {
+            let Some(description) = by(known) else { return };
             let address = if up { known.address.clone() } else { description.address };
             *known = Description { foreign_held: known.foreign_held, address, ..description };
         });
@@ -149,21 +168,31 @@ impl Member {
             return;
         }
         let known = self.description();
+        let standing = self.standing(engine);
         engine.board.offer(Offer {
             holder: self.holder(),
-            slots: known.slots,
-            models: known.models,
-            max_request_bytes: known.max_request_bytes,
-            open: self.takes_work(known.draining),
+            // One that was set aside shows with one task whether it works again.
+            slots: if standing.is_probation() { known.slots.min(1) } else { known.slots },
+            profile: Profile {
+                features: feature::known(&known.features),
+                models: known.models,
+                max_request_bytes: known.max_request_bytes,
+            },
+            open: standing.takes_work() && !self.resting.load(Ordering::Relaxed),
         });
         if matches!(self.link_state(), LinkState::Gone) {
             engine.board.leave(self.boot_id);
         }
     }
 
-    fn takes_work(&self, draining: bool) -> bool {
-        let up = matches!(*self.link.borrow(), LinkState::Up(_));
-        up && !draining && self.is_serving() && !self.resting.load(Ordering::Relaxed)
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_drained(&self, engine: &Engine, drained: bool) {
+        if self.drained.swap(drained, Ordering::Relaxed) != drained {
+            self.offer(engine);
+        }
     }
 
     pub(crate) fn is_serving(&self) -> bool {
@@ -234,7 +263,7 @@ impl Member {
         self.offer(engine);
     }
 
-    fn go_down(&self, engine: &Engine) {
+    pub(super) fn go_down(&self, engine: &Engine) {
         self.link.send_replace(LinkState::Connecting);
         self.offer(engine);
     }
@@ -249,6 +278,11 @@ impl Member {
         self.redial.notify_one();
     }
 
+    /// Until it says so.
+    pub(super) async fn reachable(&self) {
+        self.redial.notified().await;
+    }
+
     /// An ended lease that the worker may forget. Waits while too many wait.
     pub(crate) async fn settle(&self, held: Held, verdict: Verdict) {
         // Nobody takes them any more once the worker is gone; should it come back, it says
@@ -261,116 +295,21 @@ impl Member {
     }
 }
 
-/// Dials back a worker that wants to join, says how that went, and serves it.
-pub(super) async fn welcome(
-    engine: Arc<Engine>,
-    member: Arc<Member>,
-    waiting: mpsc::Receiver<Settlement>,
-    answer: oneshot::Sender<Result<(), DialError>>,
-) {
-    let mut unsent = Vec::new();
-    let adopted = dial::adopt(&engine, &member, &mut unsent).await;
-    let outcome = match adopted {
-        Ok(link) => {
-            member.come_up(&engine, link);
-            Ok(())
-        }
-        Err(error) => {
-            engine.fleet.forget(&member);
-            member.go();
-            Err(error)
-        }
-    };
-    let joined = outcome.is_ok();
-    // The worker may have given up waiting; it asks again, and finds itself known.
-    let _ = answer.send(outcome);
-    if joined {
-        serve(engine, member, waiting, unsent).await;
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Declares the worker lost when serving it ends in a panic.
-struct NotServed {
-    engine: Arc<Engine>,
-    member: Arc<Member>,
-}
-
-impl Drop for NotServed {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let (engine, member) = (self.engine.clone(), self.member.clone());
-            let lost = async move { engine.worker_lost(&member, "serving it failed").await };
-            self.engine.tasks.spawn(lost);
-        }
-    }
-}
-
-/// Serves a worker whose link is up, until its process is gone.
-async fn serve(
-    engine: Arc<Engine>,
-    member: Arc<Member>,
-    mut waiting: mpsc::Receiver<Settlement>,
-    mut unsent: Vec<Settlement>,
-) {
-    let _guard = NotServed { engine: engine.clone(), member: member.clone() };
-    loop {
-        let LinkState::Up(link) = member.link_state() else { return };
-        let verdict = tokio::select! {
-            () = link.closed() => None,
-            evidence = probe::until_silent(&engine, &member) => Some(evidence),
-            () = settlements::send(&engine, &link, &mut waiting, &mut unsent) => None,
-            () = engine.tasks.stopping() => return,
-        };
-        let evidence = match verdict {
-            Some(evidence) => evidence,
-            None => {
-                tracing::info!(worker = member.name(), "a worker's connection broke, dialling it");
-                member.go_down(&engine);
-                match dial::again(&engine, &member, &mut unsent).await {
-                    Ok(link) => {
-                        member.come_up(&engine, link);
-                        continue;
-                    }
-                    Err(error) => error.to_string(),
-                }
-            }
-        };
-        engine.worker_lost(&member, &evidence).await;
-        return;
-    }
-}
-
-/// Looks for a worker that had tasks before this supervisor started.
-pub(super) async fn recall(
-    engine: Arc<Engine>,
-    member: Arc<Member>,
-    waiting: mpsc::Receiver<Settlement>,
-) {
-    let grace = engine.settings.start_grace();
-    let mut unsent = Vec::new();
-    let found = tokio::time::timeout(grace, async {
-        loop {
-            match dial::reach(&engine, &member).await {
-                Ok(reached) => return Ok(reached),
-                Err(error @ DialError::OtherProcess) => return Err(error),
-                Err(_) => {}
-            }
-            let pause = engine.entropy.jittered(Duration::from_millis(500));
-            // A registration brings the address where it can be reached now.
-            let _ = tokio::time::timeout(pause, member.redial.notified()).await;
-        }
-    });
-    let found = tokio::select! {
-        found = found => found,
-        () = engine.tasks.stopping() => return,
-    };
-    match found {
-        Ok(Ok((link, answer))) => {
-            dial::settle_differences(&engine, &member, &answer, &mut unsent).await;
-            member.come_up(&engine, link);
-            serve(engine, member, waiting, unsent).await;
-        }
-        Ok(Err(error)) => engine.worker_lost(&member, &error.to_string()).await,
-        Err(_) => engine.worker_lost(&member, "not reachable within the start grace").await,
+    #[test]
+    fn a_listing_describes_no_worker_that_registered() {
+        let said = |slots, registered| Description { slots, registered, ..Description::default() };
+        let (settlements, _) = mpsc::channel(1);
+        let member = Member::new(BootId::from_bytes([1; 16]), said(1, false), settlements);
+        member.describe_as_listed(said(2, false));
+        assert_eq!(member.description().slots, 2);
+        member.describe(said(64, true));
+        member.describe_as_listed(said(2, false));
+        assert_eq!(member.description().slots, 64);
+        member.describe(said(8, true));
+        assert_eq!(member.description().slots, 8);
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use taskfleet_runtime::{
     patience::{OutOfPatience, answer_within},
-    transport::Link,
+    transport::{KeepAlive, Link, ping},
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tonic::{Code, Status};
@@ -19,6 +19,8 @@ use crate::engine::Engine;
 enum Probe {
     Serving,
     NotServing,
+    /// It lives, and says nothing of its readiness.
+    Alive,
     Silent,
 }
 
@@ -32,9 +34,14 @@ pub(super) async fn until_silent(engine: &Arc<Engine>, member: &Arc<Member>) -> 
     while misses < settings.probe_misses {
         rounds.tick().await;
         let began = engine.time.micros();
-        match once(engine, member, &mut link).await {
+        let mut probe = once(engine, member, &mut link).await;
+        if matches!(probe, Probe::Silent) && member.is_published_only() {
+            probe = pinged(engine, member).await;
+        }
+        match probe {
             Probe::Serving => member.set_serving(engine, true),
             Probe::NotServing => member.set_serving(engine, false),
+            Probe::Alive => {}
             Probe::Silent if member.heard_micros() > began => {}
             Probe::Silent => {
                 link = None;
@@ -56,6 +63,17 @@ async fn once(engine: &Engine, member: &Member, link: &mut Option<Link>) -> Prob
     }
 }
 
+/// A worker of another make may answer its health checks with the threads that are all busy
+/// with tasks; pings are answered by its transport.
+async fn pinged(engine: &Engine, member: &Member) -> Probe {
+    let (address, limit) = (member.holder().address, engine.settings.probe_timeout());
+    let ping = ping(&engine.connector, &address, 2 * limit);
+    match answer_within(limit, ping).await {
+        Ok(true) => Probe::Alive,
+        Ok(false) | Err(OutOfPatience) => Probe::Silent,
+    }
+}
+
 async fn check(
     engine: &Engine,
     member: &Member,
@@ -65,7 +83,9 @@ async fn check(
     if link.as_ref().is_none_or(Link::is_closed) {
         let address = member.holder().address;
         // Twice the limit: the caller's own limit, which knows of our pauses, ends it.
-        *link = Link::connect(&engine.connector, &address, 2 * limit).await.ok();
+        let connecting =
+            Link::connect_as(keep_alive(member), &engine.connector, &address, 2 * limit);
+        *link = connecting.await.ok();
     }
     let Some(link) = link else { return Probe::Silent };
     let request = HealthCheckRequest { service: String::new() };
@@ -74,6 +94,11 @@ async fn check(
         Ok(_) => Probe::NotServing,
         Err(status) => of_status(&status),
     }
+}
+
+/// A worker of another make would take our pings for an attack.
+fn keep_alive(member: &Member) -> KeepAlive {
+    if member.is_published_only() { KeepAlive::Quiet } else { KeepAlive::Pings }
 }
 
 /// Any gRPC answer is life, UNIMPLEMENTED too; a broken connection is none.

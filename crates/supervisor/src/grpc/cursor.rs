@@ -1,6 +1,6 @@
 //! Cursors: where a watcher goes on. Opaque to clients; ours say what they are.
 
-use taskfleet_core::{Lease, task::TaskRecord};
+use taskfleet_core::{Lease, TaskId, task::TaskRecord};
 use taskfleet_proto::FieldError;
 
 /// What a watcher of one task has seen.
@@ -79,6 +79,37 @@ pub(super) fn read_outcome_cursor(cursor: &str) -> Result<Option<u64>, FieldErro
         return Ok(None);
     }
     cursor.strip_prefix("o1:").and_then(hex).map(Some).ok_or_else(not_ours)
+}
+
+/// The page of a list after this task; `filter` is a digest of what was asked for.
+pub(super) fn page_token(last: TaskId, filter: &[u8; 32]) -> String {
+    format!("p1:{}:{:016x}", last, short(filter))
+}
+
+/// The task after which the page begins; `None` for an empty token.
+pub(super) fn read_page_token(
+    token: &str,
+    filter: &[u8; 32],
+) -> Result<Option<TaskId>, FieldError> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let parts = || token.strip_prefix("p1:")?.split_once(':');
+    let known = parts().and_then(|(id, digest)| Some((id.parse().ok()?, hex(digest)?)));
+    match known {
+        None => Err(FieldError::new("page_token", "is not one of ours: give next_page_token")),
+        Some((_, digest)) if digest != short(filter) => Err(FieldError::new(
+            "page_token",
+            "belongs to a list with another filter: begin again without one",
+        )),
+        Some((last, _)) => Ok(Some(last)),
+    }
+}
+
+/// Enough of a digest to tell two filters apart.
+fn short(digest: &[u8; 32]) -> u64 {
+    let (first, _) = digest.split_first_chunk().unwrap_or((&[0; 8], &[]));
+    u64::from_be_bytes(*first)
 }
 
 fn hex(text: &str) -> Option<u64> {

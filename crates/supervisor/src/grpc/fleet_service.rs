@@ -2,14 +2,17 @@
 
 use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
-use taskfleet_core::task::TaskRecord;
-use taskfleet_proto::v1::{self, fleet_service_server::FleetService};
-use tonic::{Request, Response, Status, async_trait};
+use taskfleet_core::BootId;
+use taskfleet_proto::{
+    FieldError,
+    v1::{self, fleet_service_server::FleetService},
+};
+use tonic::{Code, Request, Response, Status, async_trait};
 
-use super::{status, view};
+use super::{backup, status, view};
 use crate::{
     engine::Engine,
-    fleet::{Fleet, LinkState, Member},
+    fleet::{Answer, Fleet, Member, NotOne, Post},
 };
 
 /// Serves FleetService.
@@ -23,39 +26,71 @@ impl FleetService for FleetApi {
         &self,
         _: Request<v1::ListWorkersRequest>,
     ) -> Result<Response<v1::ListWorkersResponse>, Status> {
-        let members = self.engine.fleet.members();
-        let mut workers: Vec<v1::Worker> =
-            members.iter().map(|member| worker(&self.engine, member)).collect();
+        let mut workers = workers(&self.engine);
         workers.sort_by(|a, b| (&a.name, &a.boot_id).cmp(&(&b.name, &b.boot_id)));
         Ok(Response::new(v1::ListWorkersResponse { workers }))
     }
 
     async fn drain_worker(
         &self,
-        _: Request<v1::DrainWorkerRequest>,
+        request: Request<v1::DrainWorkerRequest>,
     ) -> Result<Response<v1::DrainWorkerResponse>, Status> {
-        Err(status::not_served_yet("DrainWorker"))
+        let v1::DrainWorkerRequest { worker: named, drain } = request.into_inner();
+        let member = find(&self.engine.fleet, &named)?;
+        let (engine, drained) = (self.engine.clone(), member.clone());
+        let draining = async move { engine.drain(&drained, drain).await };
+        self.engine.to_the_end(draining).await;
+        let worker = Some(worker(&self.engine, &member));
+        Ok(Response::new(v1::DrainWorkerResponse { worker }))
     }
 
     async fn get_stats(
         &self,
         _: Request<v1::GetStatsRequest>,
     ) -> Result<Response<v1::GetStatsResponse>, Status> {
-        Ok(Response::new(stats(&self.engine)))
+        let oldest = self.engine.store.oldest_queued().await;
+        let oldest = oldest.map_err(|error| status::of_store(&error))?;
+        let age = oldest.map(|submitted| self.engine.time.now().since(submitted));
+        let oldest_queued_age = age.and_then(|age| age.try_into().ok());
+        let stats = stats(&self.engine);
+        Ok(Response::new(v1::GetStatsResponse { oldest_queued_age, ..stats }))
     }
 
     async fn backup_store(
         &self,
-        _: Request<v1::BackupStoreRequest>,
+        request: Request<v1::BackupStoreRequest>,
     ) -> Result<Response<v1::BackupStoreResponse>, Status> {
-        Err(status::not_served_yet("BackupStore"))
+        let path = backup::read_path(&request.get_ref().path)?;
+        let written = self.engine.store.backup(path).await;
+        let size_bytes = written.map_err(|error| backup::status(&error))?;
+        tracing::info!(size_bytes, "wrote a copy of the store");
+        Ok(Response::new(v1::BackupStoreResponse { size_bytes }))
     }
 }
 
+fn find(fleet: &Fleet, named: &str) -> Result<Arc<Member>, Status> {
+    if named.is_empty() {
+        let problem = "is empty: a worker's name or boot_id is needed";
+        return Err(FieldError::new("worker", problem).into());
+    }
+    fleet.find(named).map_err(|not_one| match not_one {
+        NotOne::Unknown => Status::not_found(
+            "worker: there is none of this name or boot_id; ListWorkers tells who is there",
+        ),
+        NotOne::Ambiguous(boot_ids) => {
+            let boot_ids: Vec<String> = boot_ids.iter().map(BootId::to_string).collect();
+            let problem = format!(
+                "several workers have this name: name one by its boot_id: {}",
+                boot_ids.join(", ")
+            );
+            FieldError::status_as(Code::FailedPrecondition, &[FieldError::new("worker", problem)])
+        }
+    })
+}
+
 fn stats(engine: &Engine) -> v1::GetStatsResponse {
-    let counts = engine.store.counts();
-    let workers: Vec<v1::Worker> =
-        engine.fleet.members().iter().map(|member| worker(engine, member)).collect();
+    let (counts, totals) = (engine.store.counts(), engine.store.totals());
+    let workers = workers(engine);
     let ready = workers.iter().filter(|w| w.state() == v1::WorkerState::Ready);
     v1::GetStatsResponse {
         queued: counts.queued,
@@ -71,13 +106,55 @@ fn stats(engine: &Engine) -> v1::GetStatsResponse {
         store_id: engine.caller.store_id.clone(),
         epoch: engine.caller.epoch,
         started_at: Some(view::timestamp(engine.time.started())),
+        attempts_failed: totals.attempts_failed,
+        worker_losses: totals.worker_losses,
+        throttles: totals.throttles,
+        requeues: totals.requeues,
         ..v1::GetStatsResponse::default()
     }
 }
 
+/// The members, and the addresses where none answers.
+fn workers(engine: &Engine) -> Vec<v1::Worker> {
+    let members = engine.fleet.members();
+    let mut workers: Vec<v1::Worker> =
+        members.iter().map(|member| worker(engine, member)).collect();
+    for post in engine.fleet.posts() {
+        let known = post.member().map(|member| member.boot_id.to_string());
+        let same = |worker: &&mut v1::Worker| Some(&worker.boot_id) == known.as_ref();
+        match workers.iter_mut().find(same) {
+            Some(worker) => worker.is_static = post.is_static,
+            None => workers.push(unreachable(&post)),
+        }
+    }
+    workers
+}
+
+/// An address where no worker answers now.
+fn unreachable(post: &Post) -> v1::Worker {
+    let known = post.description();
+    let detail = match post.answer() {
+        Answer::Away(problem) => problem,
+        Answer::Awaited | Answer::Up(_) => "it is being dialled".to_owned(),
+    };
+    let mut worker = v1::Worker {
+        name: known.name,
+        address: post.address.clone(),
+        models: known.models,
+        features: known.features,
+        registered_at: Some(view::timestamp(known.registered_at)),
+        detail,
+        is_static: post.is_static,
+        version: known.version,
+        ..v1::Worker::default()
+    };
+    worker.set_state(v1::WorkerState::Connecting);
+    worker
+}
+
 fn worker(engine: &Engine, member: &Member) -> v1::Worker {
     let known = member.description();
-    let (state, detail) = state(member, known.draining, known.slots);
+    let standing = member.standing(engine);
     let heard = member.heard_micros();
     let silent = Duration::from_micros(engine.time.micros().saturating_sub(heard));
     let since = |silent| prost_types::Duration::try_from(silent).ok();
@@ -92,61 +169,12 @@ fn worker(engine: &Engine, member: &Member) -> v1::Worker {
         account: known.account,
         registered_at: Some(view::timestamp(known.registered_at)),
         since_heard: Some(silent).filter(|_| heard > 0).and_then(since),
-        detail: detail.to_owned(),
+        detail: standing.detail(),
         foreign_held: known.foreign_held,
         version: known.version,
+        local_pid: known.local.map_or(0, |local| local.pid),
         ..v1::Worker::default()
     };
-    worker.set_state(state);
+    worker.set_state(standing.state());
     worker
-}
-
-fn state(member: &Member, draining: bool, slots: u32) -> (v1::WorkerState, &'static str) {
-    use v1::WorkerState::{Connecting, Draining, Lost, NotServing, Ready, Suspect};
-    match member.link_state() {
-        LinkState::Gone => (Lost, "its process is gone"),
-        LinkState::Connecting if member.heard_micros() > 0 => {
-            (Suspect, "its connection broke; it is being dialled")
-        }
-        LinkState::Connecting => (Connecting, "it is being dialled"),
-        LinkState::Up(_) if draining => (Draining, "it ends what it runs and takes nothing new"),
-        LinkState::Up(_) if !member.is_serving() => (NotServing, "it says that it is not ready"),
-        LinkState::Up(_) if slots == 0 => {
-            (Connecting, "it ends what it ran; it has not registered again yet")
-        }
-        LinkState::Up(_) => (Ready, ""),
-    }
-}
-
-impl Fleet {
-    /// Why a task that is ready has no slot.
-    pub(crate) fn why_no_slot(
-        &self,
-        record: &TaskRecord,
-        has_room: bool,
-    ) -> (v1::WaitReason, String) {
-        let members = self.members();
-        let ready: Vec<_> = members
-            .iter()
-            .filter(|member| matches!(member.link_state(), LinkState::Up(_)))
-            .map(|member| member.description())
-            .filter(|known| known.slots > 0 && !known.draining)
-            .collect();
-        let serves = |models: &[String]| {
-            models.is_empty() || record.model.as_ref().is_none_or(|model| models.contains(model))
-        };
-        if ready.is_empty() {
-            (v1::WaitReason::NoWorker, "no worker is ready".to_owned())
-        } else if !ready.iter().any(|known| serves(&known.models)) {
-            let model = record.model.as_deref().unwrap_or_default();
-            (v1::WaitReason::NoWorkerForModel, format!("no worker serves the model {model}"))
-        } else if record.runs_alone() {
-            let detail = "workers died with it, so it waits for one that runs nothing else";
-            (v1::WaitReason::NoFreeSlot, detail.to_owned())
-        } else if has_room {
-            (v1::WaitReason::Starting, "its turn is about to come".to_owned())
-        } else {
-            (v1::WaitReason::NoFreeSlot, "all slots are in use".to_owned())
-        }
-    }
 }

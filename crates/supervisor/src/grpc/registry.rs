@@ -2,25 +2,26 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use taskfleet_core::{BootId, limits};
+use taskfleet_core::limits;
 use taskfleet_proto::{
-    FieldError, PROTOCOL_VERSION, parse_id,
+    FieldError, PROTOCOL_VERSION, Registration, parse_id, read_registration,
     v1::{self, worker_registry_server::WorkerRegistry},
 };
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
     engine::Engine,
-    fleet::{Description, DialError},
+    fleet::{Description, DialError, Joined, Local},
+    grpc::refusals::Refusals,
+    local::is_local,
+    trust::{Trust, check_token},
 };
 
 /// Serves WorkerRegistry.
 pub(crate) struct RegistryApi {
-    pub(crate) engine: Arc<Engine>,
+    engine: Arc<Engine>,
+    refusals: Refusals,
 }
-
-/// What a worker takes that announced nothing: gRPC's own default.
-const DEFAULT_REQUEST_BYTES: u64 = 4 << 20;
 
 #[async_trait]
 impl WorkerRegistry for RegistryApi {
@@ -32,31 +33,21 @@ impl WorkerRegistry for RegistryApi {
             return Err(Status::unavailable("the supervisor is stopping"));
         }
         let peer = request.remote_addr().map(|addr| addr.ip().to_canonical());
-        let request = request.into_inner();
-        let protocol = agree_on_protocol(&request)?;
-        let boot_id: BootId = parse_id("boot_id", &request.boot_id)?;
-        let told_a_token = !request.join_token.is_empty();
-        let description = self.describe(request, peer)?;
-        if told_a_token {
-            tracing::warn!(
-                worker = description.name,
-                "a worker sent a join token; none is checked"
-            );
-        }
-        let address = description.address.clone();
-        let registration = self.engine.join(boot_id, description).await;
-        let registration = registration.map_err(|error| dial_back_failed(&address, &error))?;
+        let registered = self.take(request.into_inner(), peer).await;
+        let (joined, protocol) = registered.inspect_err(|status| {
+            self.refusals.tell(peer, status);
+        })?;
         let caller = &self.engine.caller;
         Ok(Response::new(v1::RegisterResponse {
             store_id: caller.store_id.clone(),
             supervisor_id: caller.supervisor_id.clone(),
             epoch: caller.epoch,
-            registration_id: registration.to_string(),
+            registration_id: joined.registration.to_string(),
             heartbeat_interval: Some(prost_types::Duration {
                 seconds: i64::try_from(self.engine.settings.heartbeat_seconds).unwrap_or(3),
                 nanos: 0,
             }),
-            protocol,
+            protocol: if joined.speaks_all { protocol } else { 0 },
         }))
     }
 
@@ -66,13 +57,13 @@ impl WorkerRegistry for RegistryApi {
     ) -> Result<Response<v1::HeartbeatResponse>, Status> {
         let request = request.into_inner();
         let registration = parse_id("registration_id", &request.registration_id)?;
-        let member = self.engine.fleet.registered(registration);
-        let member = member.filter(|member| member.boot_id.to_string() == request.boot_id);
-        let member = member.ok_or_else(|| {
-            Status::not_found("registration_id: is not known here: register again")
-        })?;
+        let registrant = self.engine.fleet.registered(registration);
+        let registrant = registrant.filter(|known| known.may_be(&request.boot_id));
         let slots = request.slots.min(limits::MAX_SLOTS);
-        member.beat(&self.engine, slots, request.draining);
+        if !registrant.is_some_and(|known| known.beat(&self.engine, slots, request.draining)) {
+            let problem = "registration_id: is not known here: register again";
+            return Err(Status::not_found(problem));
+        }
         Ok(Response::new(v1::HeartbeatResponse {
             epoch: self.engine.caller.epoch,
             supervisor_id: self.engine.caller.supervisor_id.clone(),
@@ -84,56 +75,77 @@ impl WorkerRegistry for RegistryApi {
         request: Request<v1::DeregisterRequest>,
     ) -> Result<Response<v1::DeregisterResponse>, Status> {
         let registration = parse_id("registration_id", &request.get_ref().registration_id)?;
-        if let Some(member) = self.engine.fleet.registered(registration) {
-            member.beat(&self.engine, 0, true);
+        let registrant = self.engine.fleet.registered(registration);
+        if let Some(registrant) =
+            registrant.filter(|known| known.may_be(&request.get_ref().boot_id))
+        {
+            registrant.beat(&self.engine, 0, true);
         }
         Ok(Response::new(v1::DeregisterResponse {}))
     }
 }
 
 impl RegistryApi {
-    fn describe(
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, refusals: Refusals::default() }
+    }
+
+    async fn take(
         &self,
         request: v1::RegisterRequest,
         peer: Option<IpAddr>,
-    ) -> Result<Description, FieldError> {
-        if !(1..=limits::MAX_SLOTS).contains(&request.slots) {
-            let problem = format!("must be from 1 to {}", limits::MAX_SLOTS);
-            return Err(FieldError::new("slots", problem));
+    ) -> Result<(Joined, u32), Status> {
+        let demanded = self.engine.settings.join_token.as_ref();
+        // Before anything else is said: a stranger learns nothing here.
+        let trust = check_token(demanded, &request.join_token)?;
+        let protocol = agree_on_protocol(&request)?;
+        let ignored = demanded.is_none() && !request.join_token.is_empty();
+        let registration = read_registration(request, peer);
+        let registration = registration.map_err(|errors| FieldError::status(&errors))?;
+        if ignored {
+            tracing::warn!(
+                worker = registration.name,
+                "a worker sent a join token; none is demanded here"
+            );
         }
-        let address = reachable_address(&request.address, peer)?;
-        let name = if request.name.is_empty() { address.clone() } else { request.name };
-        let announced = request.max_request_bytes;
-        Ok(Description {
-            name,
-            address,
-            slots: request.slots,
-            models: request.models,
-            features: request.features,
-            max_request_bytes: if announced == 0 { DEFAULT_REQUEST_BYTES } else { announced },
-            account: request.account,
-            version: request.version,
-            draining: false,
-            registered_at: self.engine.time.now(),
-            foreign_held: 0,
-        })
+        let (boot_id, address) = (registration.boot_id, registration.address.clone());
+        let joined = self.engine.join(boot_id, self.describe(registration, trust)).await;
+        let joined = joined.map_err(|error| dial_back_failed(&address, &error))?;
+        Ok((joined, protocol))
     }
-}
 
-/// The advertised address, or the peer's with the advertised port.
-fn reachable_address(address: &str, peer: Option<IpAddr>) -> Result<String, FieldError> {
-    let wrong = || FieldError::new("address", "must be host:port, or :port for the caller's host");
-    let (host, port) = address.rsplit_once(':').ok_or_else(wrong)?;
-    let port: u16 = port.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?;
-    match (host, peer) {
-        ("", None) => Err(wrong()),
-        ("", Some(IpAddr::V6(peer))) => Ok(format!("[{peer}]:{port}")),
-        ("", Some(IpAddr::V4(peer))) => Ok(format!("{peer}:{port}")),
-        (host, _) => Ok(format!("{host}:{port}")),
+    fn describe(&self, said: Registration, trust: Trust) -> Description {
+        let local = said.local.filter(|local| {
+            local.store_id == self.engine.caller.store_id
+                && is_local(&self.engine, local.number, local.pid)
+        });
+        Description {
+            local: local.map(|local| Local { number: local.number, pid: local.pid }),
+            account: self.engine.account_of(trust, said.account, &said.provider),
+            name: said.name,
+            address: said.address,
+            slots: said.slots,
+            models: said.models,
+            features: said.features,
+            max_request_bytes: said.max_request_bytes,
+            version: said.version,
+            registered_at: self.engine.time.now(),
+            registered: true,
+            trust,
+            ..Description::default()
+        }
     }
 }
 
 fn agree_on_protocol(request: &v1::RegisterRequest) -> Result<u32, Status> {
+    // Nothing said: the published messages, which have no versions.
+    if (request.protocol_min, request.protocol_max) == (0, 0) {
+        return Ok(PROTOCOL_VERSION);
+    }
+    if request.protocol_min > request.protocol_max || request.protocol_max == 0 {
+        let problem = "must be the lowest and the highest version that the worker speaks, from 1";
+        return Err(FieldError::new("protocol_min, protocol_max", problem).into());
+    }
     if (request.protocol_min..=request.protocol_max).contains(&PROTOCOL_VERSION) {
         return Ok(PROTOCOL_VERSION);
     }
@@ -147,12 +159,13 @@ fn agree_on_protocol(request: &v1::RegisterRequest) -> Result<u32, Status> {
 fn dial_back_failed(address: &str, error: &DialError) -> Status {
     let message = format!("address: dialling the worker back at {address} failed: {error}");
     match error {
-        DialError::Refused | DialError::Unreachable(_) | DialError::OtherProcess => {
-            Status::failed_precondition(format!(
-                "{message}; announce an address where the supervisor reaches this very process"
-            ))
-        }
+        DialError::Refused
+        | DialError::Unreachable(_)
+        | DialError::OtherProcess
+        | DialError::SeveralProcesses => Status::failed_precondition(format!(
+            "{message}; announce an address where the supervisor reaches this very process"
+        )),
         DialError::Silent => Status::unavailable(message),
-        DialError::Unwilling(_) => Status::failed_precondition(message),
+        DialError::Unwilling(_) | DialError::PublishedOnly => Status::failed_precondition(message),
     }
 }

@@ -40,7 +40,3 @@ pub(crate) fn of_conflicts(
 pub(crate) fn no_such_task() -> Status {
     Status::not_found("task_id: there is no such task; finished tasks are kept for a time only")
 }
-
-pub(crate) fn not_served_yet(what: &str) -> Status {
-    Status::unimplemented(format!("{what} is not served by this version"))
-}

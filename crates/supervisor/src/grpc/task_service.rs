@@ -7,16 +7,17 @@ use taskfleet_core::{
     TaskId, limits,
     machine::{Event, Refusal},
     outcome::Payload,
-    task::{TaskSpec, TaskState},
+    task::TaskSpec,
 };
 use taskfleet_proto::{
-    FieldError, parse_id, read_spec,
+    FieldError, check_names, parse_id, read_spec,
     v1::{self, task_service_server::TaskService},
 };
+use taskfleet_runtime::trace::Place;
 use taskfleet_store::{Submitted, TaskDetail};
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{cursor, status, view, watch};
+use super::{cursor, list, retry, status, view, watch};
 use crate::engine::Engine;
 
 /// Of a result this much stands in a message, in bytes: with all around it, it stays below
@@ -42,7 +43,9 @@ impl TaskService for TaskApi {
         &self,
         request: Request<v1::TaskSpec>,
     ) -> Result<Response<v1::SubmitTaskResponse>, Status> {
-        let spec = read_spec(request.into_inner()).map_err(|errors| FieldError::status(&errors))?;
+        let caller = Place::of_caller(request.metadata());
+        let spec = traced(request.into_inner(), caller.as_ref());
+        let spec = read_spec(spec).map_err(|errors| FieldError::status(&errors))?;
         let submitted = self.engine.submit(vec![spec]).await;
         let submitted = submitted.map_err(|error| error.status(|_, field| field.to_owned()))?;
         let first = submitted.first().ok_or_else(|| Status::internal("no answer"))?;
@@ -53,7 +56,9 @@ impl TaskService for TaskApi {
         &self,
         request: Request<v1::SubmitTasksRequest>,
     ) -> Result<Response<v1::SubmitTasksResponse>, Status> {
-        let specs = read_specs(request.into_inner().tasks)?;
+        let caller = Place::of_caller(request.metadata());
+        let tasks = request.into_inner().tasks.into_iter();
+        let specs = read_specs(tasks.map(|task| traced(task, caller.as_ref())).collect())?;
         let cursor = cursor::outcome_cursor(self.engine.store.last_outcome());
         let submitted = self.engine.submit(specs).await;
         let submitted = submitted
@@ -90,9 +95,9 @@ impl TaskService for TaskApi {
 
     async fn list_tasks(
         &self,
-        _: Request<v1::ListTasksRequest>,
+        request: Request<v1::ListTasksRequest>,
     ) -> Result<Response<v1::ListTasksResponse>, Status> {
-        Err(status::not_served_yet("ListTasks"))
+        list::list(&self.engine, request.into_inner()).await.map(Response::new)
     }
 
     async fn watch_task(
@@ -112,6 +117,10 @@ impl TaskService for TaskApi {
         request: Request<v1::WatchTasksRequest>,
     ) -> Result<Response<Self::WatchTasksStream>, Status> {
         let request = request.into_inner();
+        let wrong = check_names(&request.tenant, &request.group, &request.labels);
+        if !wrong.is_empty() {
+            return Err(FieldError::status(&wrong));
+        }
         let after = cursor::read_outcome_cursor(&request.cursor)?;
         if after.is_some_and(|after| after > self.engine.store.last_outcome()) {
             let message = "cursor: lies beyond this store's last outcome; was it restored?";
@@ -141,9 +150,9 @@ impl TaskService for TaskApi {
 
     async fn retry_task(
         &self,
-        _: Request<v1::RetryTaskRequest>,
+        request: Request<v1::RetryTaskRequest>,
     ) -> Result<Response<v1::RetryTaskResponse>, Status> {
-        Err(status::not_served_yet("RetryTask"))
+        retry::retry(&self.engine, request.into_inner()).await.map(Response::new)
     }
 }
 
@@ -152,6 +161,15 @@ impl TaskApi {
         let detail = self.engine.store.task(id, max_result).await;
         detail.map_err(|error| status::of_store(&error))?.ok_or_else(status::no_such_task)
     }
+}
+
+/// A task that does not say itself to which trace it belongs belongs to its caller's.
+fn traced(mut task: v1::TaskSpec, caller: Option<&Place>) -> v1::TaskSpec {
+    if let Some(caller) = caller.filter(|_| task.traceparent.is_empty()) {
+        task.traceparent = caller.traceparent();
+        task.tracestate = caller.tracestate();
+    }
+    task
 }
 
 fn read_specs(tasks: Vec<v1::TaskSpec>) -> Result<Vec<TaskSpec>, Status> {
@@ -189,16 +207,12 @@ fn check_batch(tasks: &[v1::TaskSpec]) -> Result<(), FieldError> {
 }
 
 fn submit_response(submitted: &Submitted) -> v1::SubmitTaskResponse {
-    let (id, state, existing) = match submitted {
-        Submitted::New(record) => (record.id, record.state, false),
-        Submitted::Existing { id, state } => (*id, *state, true),
-    };
     let mut answer = v1::SubmitTaskResponse {
-        task_id: id.to_string(),
-        existing,
+        task_id: submitted.id().to_string(),
+        existing: submitted.is_existing(),
         ..v1::SubmitTaskResponse::default()
     };
-    answer.set_state(state.into());
+    answer.set_state(submitted.state().into());
     answer
 }
 
@@ -223,29 +237,4 @@ fn chunks(
         let chunk = bytes[from..bytes.len().min(from + CHUNK)].to_vec();
         Ok(v1::GetResultResponse { offset: start, chunk, size_bytes })
     }))
-}
-
-impl Engine {
-    /// Why a queued task waits, in words.
-    pub(crate) fn why_it_waits(
-        &self,
-        record: &taskfleet_core::task::TaskRecord,
-    ) -> Option<v1::Waiting> {
-        if record.state != TaskState::Queued {
-            return None;
-        }
-        let now = self.time.now();
-        let backoff = record.not_before.filter(|at| *at > now);
-        let (reason, detail) = match (backoff, record.kind) {
-            (Some(_), Some(kind)) if record.counters.throttles > 0 => {
-                (v1::WaitReason::Throttled, format!("the API said slow down: {}", kind.name()))
-            }
-            (Some(_), _) => (v1::WaitReason::Backoff, "waits before the next try".to_owned()),
-            (None, _) => self.fleet.why_no_slot(record, self.board.has_room()),
-        };
-        let until = backoff.map(view::timestamp);
-        let mut waiting = v1::Waiting { detail, until, ..v1::Waiting::default() };
-        waiting.set_reason(reason);
-        Some(waiting)
-    }
 }

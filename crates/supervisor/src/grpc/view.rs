@@ -42,6 +42,7 @@ pub(super) fn task(detail: TaskDetail) -> v1::Task {
         ..v1::Task::default()
     };
     task.set_state(record.state.into());
+    task.set_kind(kind(record.kind));
     task.result = result.map(|result| stored_result(result, record.kind));
     task
 }

@@ -10,7 +10,9 @@ mod config;
 mod error_body;
 mod events;
 mod exchange;
+mod json;
 mod once;
+mod rate_limits;
 mod retry_after;
 mod streamed;
 mod upload;
@@ -24,9 +26,9 @@ use async_openai::Client;
 use async_trait::async_trait;
 use futures::StreamExt;
 use secrecy::SecretString;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use taskfleet_core::{
-    failure::FailureKind,
     outcome::Failure,
     task::{Endpoint, Request, Work},
 };
@@ -34,7 +36,7 @@ use taskfleet_runtime::Clock;
 
 use crate::{
     ApiSettings, Error,
-    api::{Answer, ApiCall, ModelApi, Progress, failure},
+    api::{Answer, ApiCall, ModelApi, Progress},
 };
 use config::{CallConfig, Provider};
 use exchange::{Exchange, Shape};
@@ -80,17 +82,14 @@ impl OpenAi {
         Ok(Self { http, provider, model: settings.model.as_str().into(), clock })
     }
 
-    /// The first 16 hexadecimal digits of a digest over base URL and key: workers that spend
-    /// the same account have the same.
-    #[must_use]
-    pub fn account(settings: &ApiSettings) -> String {
-        config::account(settings)
-    }
-
     fn client(&self, call: &ApiCall, exchange: &Arc<Exchange>) -> Result<ApiClient, Failure> {
         let config = self.provider.for_call(call)?;
         let service = SendOnce::new(self.http.clone(), Arc::clone(exchange));
         Ok(Client::build(self.http.clone(), config).with_http_service(service))
+    }
+
+    fn limit_key(&self, named: Option<String>, key: Option<&SecretString>, model: &str) -> String {
+        named.unwrap_or_else(|| format!("{}/{model}", self.provider.account(key)))
     }
 
     fn exchange(&self, call: &ApiCall, progress: Arc<Progress>) -> Arc<Exchange> {
@@ -108,13 +107,24 @@ impl ModelApi for OpenAi {
     async fn call(&self, call: ApiCall, progress: Arc<Progress>) -> Result<Answer, Failure> {
         let exchange = self.exchange(&call, progress);
         let client = self.client(&call, &exchange)?;
-        match call.work {
+        let ApiCall { work, key, limit_key, .. } = call;
+        let charged_to = |model: &str| self.limit_key(limit_key, key.as_ref(), model);
+        match work {
             Work::Content(content) => {
                 let body = body::ContentBody::new(content, &self.model)?;
+                exchange.progress.charged_to(charged_to(body.model()));
                 stream_content(&client, body, &exchange).await
             }
-            Work::Request(request) => forward_request(&client, request, &exchange).await,
+            Work::Request(request) => {
+                let model = body::check(&request.body)?.unwrap_or_default();
+                exchange.progress.charged_to(charged_to(&model));
+                forward_request(&client, request, &exchange).await
+            }
         }
+    }
+
+    fn default_model(&self) -> &str {
+        &self.model
     }
 }
 
@@ -138,18 +148,13 @@ async fn forward_request(
     request: Request,
     exchange: &Exchange,
 ) -> Result<Answer, Failure> {
-    let body = body::raw(request.body)?;
-    match request.endpoint {
-        Endpoint::ChatCompletions => {
-            let answered = client.chat().create_byot::<_, Box<RawValue>>(body).await;
-            answered.map_err(|_| exchange.why())?;
-        }
-        other @ (Endpoint::Responses | Endpoint::Embeddings) => return Err(not_served(other)),
-    }
-    whole::judge(exchange)
-}
-
-fn not_served(endpoint: Endpoint) -> Failure {
-    let words = format!("{} is not served by this worker yet", endpoint.path());
-    failure(FailureKind::InvalidRequest, words)
+    exchange.send_instead(request.body.into());
+    // The library knows where it goes; what goes there and comes back passes it by.
+    let sent = match request.endpoint {
+        Endpoint::ChatCompletions => client.chat().create_byot::<_, IgnoredAny>(()).await,
+        Endpoint::Responses => client.responses().create_byot::<_, IgnoredAny>(()).await,
+        Endpoint::Embeddings => client.embeddings().create_byot::<_, IgnoredAny>(()).await,
+    };
+    sent.map_err(|_| exchange.why())?;
+    whole::judge(request.endpoint, exchange)
 }

@@ -4,10 +4,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use taskfleet_core::{
     failure::Delivery,
-    outcome::{Call, Usage},
+    outcome::{Call, RateLimits, Usage},
     text::TextLog,
 };
-use tokio::sync::{Notify, futures::Notified};
+use tokio::{
+    sync::{Notify, futures::Notified},
+    time::Instant,
+};
 
 /// What is known of one call so far. The call itself may be dropped at any moment, at its
 /// time limit or by a cancel; what stands here stays.
@@ -21,11 +24,20 @@ pub struct Progress {
 struct Known {
     text: TextLog,
     call: Call,
+    started: Instant,
+    sent: Option<Instant>,
+    limits_came: Option<Instant>,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        let known = Known { text: TextLog::default(), call: Call::new(Delivery::NotSent) };
+        let known = Known {
+            text: TextLog::default(),
+            call: Call::new(Delivery::NotSent),
+            started: Instant::now(),
+            sent: None,
+            limits_came: None,
+        };
         Self { known: Mutex::new(known), grew: Notify::new() }
     }
 }
@@ -33,16 +45,37 @@ impl Default for Progress {
 impl Progress {
     /// The call came at least this far.
     pub fn reached(&self, delivery: Delivery) {
-        let call = &mut self.lock().call;
-        call.delivery = call.delivery.max(delivery);
+        self.lock().reached(delivery);
     }
 
     /// An HTTP status came, and perhaps the provider's id of the call.
     pub fn response_started(&self, status: u16, request_id: Option<&str>) {
-        let call = &mut self.lock().call;
-        call.delivery = call.delivery.max(Delivery::ResponseStarted);
+        let mut known = self.lock();
+        known.reached(Delivery::ResponseStarted);
+        let first_byte = known.sent.map(|sent| sent.elapsed());
+        let call = &mut known.call;
+        call.facts.first_byte = first_byte;
         call.http_status = Some(status);
         call.provider_request_id = request_id.unwrap_or_default().to_owned();
+    }
+
+    /// What the answer says of the account's limits.
+    pub fn limited_by(&self, limits: RateLimits) {
+        let mut known = self.lock();
+        known.limits_came = Some(Instant::now());
+        known.call.facts.rate_limits = Some(limits);
+    }
+
+    /// The budget that the call is charged to.
+    pub fn charged_to(&self, limit_key: String) {
+        self.lock().call.facts.limit_key = limit_key;
+    }
+
+    /// The call is over, however it ended.
+    pub fn ended(&self) {
+        let mut known = self.lock();
+        let took = known.started.elapsed();
+        known.call.facts.took.get_or_insert(took);
     }
 
     /// The model that answers, by its own word.
@@ -71,10 +104,15 @@ impl Progress {
         len
     }
 
-    /// What is known of the call.
+    /// What is known of the call; the age of its limits is that of this moment.
     #[must_use]
     pub fn call(&self) -> Call {
-        self.lock().call.clone()
+        let known = self.lock();
+        let mut call = known.call.clone();
+        if let (Some(limits), Some(came)) = (&mut call.facts.rate_limits, known.limits_came) {
+            limits.age = came.elapsed();
+        }
+        call
     }
 
     /// The text so far.
@@ -108,5 +146,14 @@ impl Progress {
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn reached(&mut self, delivery: Delivery) {
+        self.call.delivery = self.call.delivery.max(delivery);
+        if self.call.delivery >= Delivery::Sent {
+            self.sent.get_or_insert_with(Instant::now);
+        }
     }
 }

@@ -7,15 +7,18 @@ use taskfleet_core::failure::FailureKind;
 use super::{
     Executions, Job,
     execution::{Ending, Execution},
+    span::CallSpan,
 };
 use crate::api::{Answer, ApiCall, failure};
 
 /// Makes the call, within its time, unless it is aborted; then frees the slot and tells the
 /// readers, in this order, so that whoever reads of the end finds the slot free.
-pub(super) async fn run(executions: Executions, execution: Arc<Execution>, job: Job) {
+pub(super) async fn run(executions: Executions, execution: Arc<Execution>, mut job: Job) {
     let limit = job.limit;
-    let mut booking = Booking { executions, execution, ending: unforeseen() };
-    let api = Arc::clone(&booking.executions.shared.api);
+    let api = Arc::clone(&executions.shared.api);
+    let began_ms = executions.shared.clock.unix_millis();
+    let span = CallSpan::begin(&mut job, api.default_model(), began_ms);
+    let mut booking = Booking { executions, execution, ending: unforeseen(), span };
     let call = api.call(call(&booking.execution, job), Arc::clone(booking.execution.progress()));
     // Whichever comes first, the call is dropped here, and with it its connection.
     booking.ending = tokio::select! {
@@ -31,8 +34,8 @@ pub(super) async fn run(executions: Executions, execution: Arc<Execution>, job: 
 
 fn call(execution: &Execution, job: Job) -> ApiCall {
     let identity = execution.identity();
-    let Job { work, key, trace, .. } = job;
-    ApiCall { task: identity.task(), lease: identity.lease(), work, key, trace }
+    let Job { work, key, trace, limit_key, .. } = job;
+    ApiCall { task: identity.task(), lease: identity.lease(), work, key, trace, limit_key }
 }
 
 fn out_of_time(limit: std::time::Duration) -> taskfleet_core::outcome::Failure {
@@ -49,17 +52,24 @@ struct Booking {
     executions: Executions,
     execution: Arc<Execution>,
     ending: Ending,
+    span: Option<CallSpan>,
 }
 
 impl Drop for Booking {
     fn drop(&mut self) {
         let ending = mem::replace(&mut self.ending, unforeseen());
+        self.execution.progress().ended();
         let bytes = match &ending {
             Ending::Answered(Answer::Text) => self.execution.progress().text_len(),
             Ending::Answered(Answer::Body(body)) => body.len(),
             Ending::Failed(_) | Ending::Aborted(_) => 0,
         };
         let identity = self.execution.identity();
+        if let Some(span) = self.span.take() {
+            let (call, now) = (self.execution.progress().call(), &self.executions.shared.clock);
+            let (task, lease) = (identity.task(), identity.lease().number());
+            span.end(&task, lease, &ending, &call, now.unix_millis());
+        }
         self.executions.change(|book, now| book.finish(identity, bytes, now));
         self.execution.end(ending);
     }

@@ -38,7 +38,14 @@ pub(super) enum Lost {
 impl Lost {
     /// The supervisor is there and does not want this worker as it is: someone must act.
     pub(super) fn is_refusal(&self) -> bool {
-        let refusals = [Code::InvalidArgument, Code::Unauthenticated, Code::FailedPrecondition];
+        let refusals = [
+            Code::InvalidArgument,
+            Code::Unauthenticated,
+            Code::PermissionDenied,
+            Code::FailedPrecondition,
+            // Something else than a supervisor listens there.
+            Code::Unimplemented,
+        ];
         matches!(self, Self::Status(status) if refusals.contains(&status.code()))
     }
 }

@@ -62,10 +62,12 @@ fn job(request: &mut TaskRequest) -> Result<Job, FieldError> {
     let key = std::mem::take(&mut request.api_key);
     let traceparent = std::mem::take(&mut request.traceparent);
     let tracestate = std::mem::take(&mut request.tracestate);
+    let limit_key = std::mem::take(&mut request.limit_key);
     Ok(Job {
         work: read_work(request)?,
         limit,
         key: (!key.is_empty()).then(|| SecretString::from(key)),
         trace: (!traceparent.is_empty()).then_some(TraceContext { traceparent, tracestate }),
+        limit_key: (!limit_key.is_empty()).then_some(limit_key),
     })
 }

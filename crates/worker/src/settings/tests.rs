@@ -45,10 +45,11 @@ fn the_defaults_make_sense_and_nonsense_is_named() {
 #[test]
 fn lists_and_seconds_come_as_files_and_variables_have_them() {
     let read = |json: &str| serde_json::from_str::<Settings>(json);
-    let settings = read(r#"{"models": "a, b", "shutdown_grace": 0.5, "join_token": "t"}"#).unwrap();
+    let settings =
+        read(r#"{"models": "a, b", "shutdown_grace_seconds": 0.5, "join_token": "t"}"#).unwrap();
     assert_eq!(settings.models, ["a", "b"]);
     assert_eq!(settings.shutdown_grace, Duration::from_millis(500));
     assert_eq!(read(r#"{"models": ["a"]}"#).unwrap().models, ["a"]);
-    assert!(read(r#"{"hold_unsettled": -1}"#).is_err());
+    assert!(read(r#"{"hold_unsettled_seconds": -1}"#).is_err());
     assert!(read(r#"{"slotz": 1}"#).unwrap_err().to_string().contains("slotz"));
 }

@@ -2,11 +2,18 @@
 
 use std::{fs, net::SocketAddr};
 
-use taskfleet_core::BootId;
-use taskfleet_proto::{PROTOCOL_VERSION, feature, v1::RegisterRequest};
+use secrecy::ExposeSecret;
+use taskfleet_core::{
+    BootId,
+    account::{account, provider},
+};
+use taskfleet_proto::{
+    PROTOCOL_VERSION, feature,
+    v1::{LocalProcess, RegisterRequest},
+};
 use taskfleet_runtime::transport::MAX_MESSAGE_BYTES;
 
-use crate::{OpenAi, Settings, membership::Announcement};
+use crate::{Settings, membership::Announcement};
 
 /// The announcement of a worker that listens at `local`.
 pub(super) fn announcement(
@@ -23,6 +30,8 @@ pub(super) fn announcement(
 }
 
 fn request(settings: &Settings, boot_id: BootId, local: SocketAddr) -> RegisterRequest {
+    let provider = provider(&settings.api.base_url);
+    let key = settings.api.key.as_ref().map(ExposeSecret::expose_secret);
     RegisterRequest {
         name: name(settings, boot_id),
         address: address(settings, local),
@@ -33,20 +42,30 @@ fn request(settings: &Settings, boot_id: BootId, local: SocketAddr) -> RegisterR
         models: settings.models.clone(),
         slots: settings.slots,
         max_request_bytes: MAX_MESSAGE_BYTES as u64,
-        account: OpenAi::account(&settings.api),
+        account: account(&provider, key),
         join_token: String::new(),
         heartbeats: true,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        provider,
+        local: local_process(settings),
     }
 }
 
-/// Without a host it stands for the address that the registration comes from.
+/// Without a host it stands for the address that the registration comes from; port 0 stands
+/// for the real one.
 fn address(settings: &Settings, local: SocketAddr) -> String {
-    if settings.advertise.is_empty() {
-        format!(":{}", local.port())
-    } else {
-        settings.advertise.clone()
+    let advertised = if settings.advertise.is_empty() { ":0" } else { settings.advertise.as_str() };
+    match advertised.strip_suffix(":0") {
+        Some(host) => format!("{host}:{}", local.port()),
+        None => advertised.to_owned(),
     }
+}
+
+/// Which of a supervisor's local workers this is, if it is one.
+fn local_process(settings: &Settings) -> Option<LocalProcess> {
+    let (store_id, number) = settings.local.split_once('/')?;
+    let (store_id, number) = (store_id.to_owned(), number.parse().ok()?);
+    Some(LocalProcess { store_id, number, pid: std::process::id() })
 }
 
 /// For people: unique also when many run on one machine.

@@ -76,6 +76,7 @@ async fn a_large_answer_comes_whole_and_one_that_is_too_large_fails_in_words() {
     let too_large = supervisor.start(2, 1, deltas).await.last().await;
     assert_eq!(too_large.failure().kind, taskfleet_core::failure::FailureKind::BadResponse);
     assert!(too_large.failure().message.contains("larger than 16 MiB"), "{too_large:?}");
+    assert!(too_large.failure().permanent, "it would be as large when it is paid for again");
 }
 
 #[tokio::test]

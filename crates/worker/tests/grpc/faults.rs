@@ -5,7 +5,10 @@ use std::time::Duration;
 use taskfleet_core::failure::{Delivery, FailureKind};
 use taskfleet_proto::worker::TaskRequest;
 use taskfleet_worker::ApiSettings;
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 use crate::support::{Last, Rig, localhost, settings};
 
@@ -44,6 +47,7 @@ async fn every_fault_has_its_kind_its_delivery_and_its_status() {
         ("eof", BadResponse, ResponseStarted, 200),
         ("garbage", BadResponse, ResponseStarted, 200),
         ("errmid", ApiError, ResponseStarted, 200),
+        ("429mid", RateLimited, ResponseStarted, 200),
         ("filter", ContentFiltered, Answered, 200),
     ];
     for (marker, kind, delivery, status) in table {
@@ -74,6 +78,11 @@ async fn the_providers_message_says_what_is_wrong_with_the_request() {
     let last = fault(&rig, "404").await;
     assert!(last.failure().message.contains("the model does not exist"), "{last:?}");
     assert_eq!(last.response.error, last.failure().message);
+    let supervisor = rig.supervisor().await;
+    for (number, marker) in [(2, "500"), (3, "errmid")] {
+        let last = supervisor.start(number, 1, &format!("[sim:{marker}]")).await.last().await;
+        assert!(last.failure().message.contains("the server had an error"), "{last:?}");
+    }
 }
 
 #[tokio::test]
@@ -115,7 +124,7 @@ async fn a_server_that_takes_the_request_and_goes_may_have_been_paid() {
     let server = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut buffer = [0; 1];
-        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut buffer).await.unwrap();
+        stream.read_exact(&mut buffer).await.unwrap();
     };
     let (last, ()) = tokio::join!(fault(&rig, "ok"), server);
     assert_eq!(last.kind_and_delivery(), (FailureKind::Connection, Delivery::Sent), "{last:?}");
@@ -133,4 +142,42 @@ async fn parameters_that_cannot_be_meant_fail_before_anything_is_sent() {
     let expected = (FailureKind::InvalidRequest, Delivery::NotSent);
     assert_eq!(last.kind_and_delivery(), expected);
     assert_eq!(rig.calls().await["total"], 0);
+}
+
+/// The outcome of a content task whose API answers with these bytes and closes.
+async fn answered_with(events: &str) -> Last {
+    let listener = TcpListener::bind(localhost()).await.unwrap();
+    let base = format!("http://{}/v1", listener.local_addr().unwrap());
+    let rig = Rig::start_with(taskfleet_worker::Settings { api: api(base), ..settings() }).await;
+    let supervisor = rig.supervisor().await;
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut seen = Vec::new();
+        while !String::from_utf8_lossy(&seen).contains("hello") {
+            assert!(stream.read_buf(&mut seen).await.unwrap() > 0);
+        }
+        let head =
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        stream.write_all((head.to_owned() + events).as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        // Until the worker has read all of it.
+        while stream.read_buf(&mut seen).await.is_ok_and(|read| read > 0) {}
+    };
+    let asking = async { supervisor.start(1, 1, "hello").await.last().await };
+    tokio::join!(asking, server).0
+}
+
+#[tokio::test]
+async fn an_answer_whose_last_line_has_no_end_is_whole() {
+    let hi = r#"data: {"choices":[{"delta":{"content":"hi"}}]}"#;
+    let stop = r#"data: {"choices":[{"delta":{"content":"!"},"finish_reason":"stop"}]}"#;
+    for end in ["", "\n", "\r\n", "\n\ndata: [DONE]", "\n\ndata: [DONE]\n", "\n\n: bye"] {
+        let last = answered_with(&format!("{hi}\n\n{stop}{end}")).await;
+        assert_eq!(last.text(), "hi!", "{end:?}");
+    }
+    for cut in [format!("{hi}\n\n"), format!("{hi}\n\n{}", &stop[..stop.len() - 3]), hi.into()] {
+        let last = answered_with(&cut).await;
+        assert_eq!(last.failure().kind, FailureKind::BadResponse, "{cut}");
+        assert!(!last.failure().permanent);
+    }
 }

@@ -3,9 +3,11 @@
 #![cfg(test)]
 
 mod calls;
+mod facts;
 mod faults;
 mod leases;
 mod membership;
+mod published;
 mod readers;
 mod requests;
 mod stop;

@@ -5,8 +5,11 @@ use std::time::Duration;
 use taskfleet_worker::{Settings, Stop};
 use tokio::net::TcpListener;
 use tonic::Status;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
-use crate::support::{FakeSupervisor, Heard, Rig, localhost, settings};
+use crate::support::{FakeSupervisor, Heard, Rig, bounded, code, localhost, settings, store, task};
 
 #[tokio::test]
 async fn a_worker_says_who_it_is_and_how_busy_and_takes_leave() {
@@ -28,7 +31,7 @@ async fn a_worker_says_who_it_is_and_how_busy_and_takes_leave() {
         ("letmein", &["m".into()][..])
     );
     assert!(request.name.ends_with(&rig.boot_id[..8]), "{}", request.name);
-    assert!(request.account.len() == 16 && request.max_request_bytes > 16 << 20);
+    assert!(request.account.len() == 12 && request.max_request_bytes > 16 << 20);
 
     let supervisor = rig.supervisor().await;
     let running = supervisor.start(1, 1, "[sim:hang]").await;
@@ -96,4 +99,51 @@ async fn a_worker_that_is_to_end_without_a_supervisor_does() {
     let exit_without_supervisor = Some(Duration::from_millis(200));
     let rig = Rig::start_with(Settings { exit_without_supervisor, ..settings() }).await;
     rig.stopped().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_worker_is_not_ready_until_it_is_taken() {
+    let mut registry = FakeSupervisor::start().await;
+    let words = "join_token: is not the one that this supervisor demands";
+    *registry.refuse.lock().await = Some(Status::unauthenticated(words));
+    let rig = Rig::start_with(Settings { supervisor: registry.address.clone(), ..settings() });
+    let rig = rig.await;
+    let mut health = HealthClient::new(rig.link().await.channel());
+    let request = HealthCheckRequest { service: String::new() };
+    let mut readiness = health.watch(request).await.unwrap().into_inner();
+    // Told states may be passed over, but not the one that lasts.
+    registry.register().await;
+    registry.heartbeat(|_| true).await;
+    while bounded(readiness.message()).await.unwrap().unwrap().status() != ServingStatus::Serving {}
+
+    *registry.refuse.lock().await = Some(Status::not_found("no such registration"));
+    registry.heartbeat(|_| true).await;
+    *registry.refuse.lock().await = Some(Status::unauthenticated(words));
+    let hold = registry.refuse.clone();
+    registry.register().await;
+    let _refused_for_now = hold.lock().await;
+    while bounded(readiness.message()).await.unwrap().unwrap().status() != ServingStatus::NotServing
+    {
+    }
+}
+
+#[tokio::test]
+async fn an_adopt_that_means_another_process_does_not_take_this_one_over() {
+    let rig = Rig::start().await;
+    let mut supervisor = rig.supervisor().await;
+    let answer = supervisor.adopt_as(store(2), &task(9)).await.unwrap();
+    assert_eq!((answer.boot_id, answer.held.len()), (rig.boot_id.clone(), 0));
+    supervisor.start(1, 1, "x").await.last().await;
+}
+
+#[tokio::test]
+async fn a_worker_keeps_in_mind_that_it_is_drained_for_its_own_supervisor_only() {
+    let rig = Rig::start().await;
+    let mut supervisor = rig.supervisor().await;
+    assert!(!supervisor.adopt().await.unwrap().drained);
+    supervisor.set_drained(true).await.unwrap();
+    assert!(supervisor.adopt().await.unwrap().drained);
+    let stranger = supervisor.adopt_as(store(2), "").await.unwrap();
+    assert!(!stranger.drained, "another fleet's operator said so");
+    assert_eq!(code(supervisor.set_drained(false).await), tonic::Code::FailedPrecondition);
 }

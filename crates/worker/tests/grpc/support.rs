@@ -47,13 +47,28 @@ pub(crate) fn settings() -> Settings {
     Settings { grpc_listen: localhost(), supervisor: "127.0.0.1:1".into(), ..Settings::default() }
 }
 
+/// A simulated API with so many requests and tokens a minute.
+pub(crate) fn limited_sim(requests: u32, tokens: u32) -> openai_sim::Settings {
+    let limits = openai_sim::Limits {
+        requests: Some(requests),
+        tokens: Some(tokens),
+        ..openai_sim::Limits::default()
+    };
+    openai_sim::Settings { limits, ..openai_sim::Settings::default() }
+}
+
 impl Rig {
     pub(crate) async fn start() -> Self {
         Self::start_with(settings()).await
     }
 
-    pub(crate) async fn start_with(mut settings: Settings) -> Self {
-        let sim = openai_sim::Settings { listen: localhost(), ..openai_sim::Settings::default() };
+    pub(crate) async fn start_with(settings: Settings) -> Self {
+        Self::start_before(settings, openai_sim::Settings::default()).await
+    }
+
+    /// A worker before a simulated API of these settings.
+    pub(crate) async fn start_before(mut settings: Settings, sim: openai_sim::Settings) -> Self {
+        let sim = openai_sim::Settings { listen: localhost(), ..sim };
         let sim = Sim::bind(sim).await.unwrap();
         let api = sim.local_addr();
         let mut sims = JoinSet::new();

@@ -11,10 +11,16 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{ChildStdin, ChildStdout, Command},
+    task::JoinSet,
 };
+
+use super::{log, screen::Screen};
 
 /// A service that has not bound its port by then has not started.
 const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// How long what a process said last may take to be read.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// How to start a process: this program again, as one of its services.
 #[derive(Debug, Clone)]
@@ -36,6 +42,8 @@ pub(super) struct Child {
     _alive: ChildStdin,
     /// Kept open: a write to a closed pipe would be an error over there.
     _stdout: BufReader<ChildStdout>,
+    /// Shows what it logs.
+    log: JoinSet<()>,
 }
 
 impl Spec {
@@ -43,8 +51,11 @@ impl Spec {
     ///
     /// # Errors
     /// When it ends or says nothing instead; it is gone then.
-    pub(super) async fn start(&self) -> anyhow::Result<Child> {
+    pub(super) async fn start(&self, screen: &Screen) -> anyhow::Result<Child> {
         let mut process = self.command()?.spawn().context("cannot start a process")?;
+        let stderr = process.stderr.take().context("no standard error")?;
+        let mut log = JoinSet::new();
+        log.spawn(log::show(self.name.clone(), stderr, screen.clone()));
         let alive = process.stdin.take().context("no standard input")?;
         let mut stdout = BufReader::new(process.stdout.take().context("no standard output")?);
         let mut line = String::new();
@@ -54,10 +65,11 @@ impl Spec {
         };
         let Some(address) = line.trim_end().strip_prefix("listening on ") else {
             let status = process.wait().await?;
+            last_words(&mut log).await;
             bail!("{} did not start ({})", self.name, said_of(status));
         };
         let address = address.to_owned();
-        Ok(Child { process, address, _alive: alive, _stdout: stdout })
+        Ok(Child { process, address, _alive: alive, _stdout: stdout, log })
     }
 
     fn command(&self) -> io::Result<Command> {
@@ -68,6 +80,7 @@ impl Spec {
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             // A terminal sends Ctrl-C to its whole process group; we alone decide who stops when.
             .process_group(0)
             .kill_on_drop(true);
@@ -83,7 +96,9 @@ impl Child {
 
     /// Waits until it has ended.
     pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
-        self.process.wait().await
+        let status = self.process.wait().await;
+        last_words(&mut self.log).await;
+        status
     }
 
     /// Asks it to stop.
@@ -101,6 +116,12 @@ impl Child {
         // Fails only when it has ended before.
         let _ = self.process.kill().await;
     }
+}
+
+/// What a process said before its end is shown before anything is said about that.
+async fn last_words(log: &mut JoinSet<()>) {
+    // A process of its own that it left behind may keep the pipe open.
+    let _ = tokio::time::timeout(LAST_WORDS, log.join_next()).await;
 }
 
 /// How a process ended, in words: "exit status: 1", "signal: 9 (SIGKILL)".

@@ -90,7 +90,7 @@ impl Fleet {
             args.extend(SIM_FLAGS.map(str::to_owned));
             Spec { name: "openai-sim".to_owned(), args, env: quiet() }
         };
-        let child = spec("127.0.0.1:0").start().await?;
+        let child = spec("127.0.0.1:0").start(&self.screen).await?;
         let address = child.address().to_owned();
         // Started again it listens where the workers know it.
         self.sim.keep(spec(&address), child, self.screen.clone());
@@ -106,7 +106,7 @@ impl Fleet {
             let args = vec!["supervisor".to_owned()];
             Spec { name: "supervisor".to_owned(), args, env }
         };
-        let child = spec(format!("127.0.0.1:{}", self.plan.port)).start().await?;
+        let child = spec(format!("127.0.0.1:{}", self.plan.port)).start(&self.screen).await?;
         self.address = child.address().to_owned();
         let again = spec(self.address.clone());
         self.supervisor.keep(again, child, self.screen.clone());
@@ -116,7 +116,7 @@ impl Fleet {
     async fn start_workers(&mut self, sim: Option<&str>) -> anyhow::Result<()> {
         let specs = (1..=self.plan.workers).map(|number| self.worker(number, sim));
         let started = specs.map(|spec| async {
-            let child = spec.start().await?;
+            let child = spec.start(&self.screen).await?;
             anyhow::Ok((spec, child))
         });
         let started: Vec<(Spec, Child)> = try_join_all(started).await?;

@@ -85,7 +85,7 @@ impl Keeper {
     async fn start_again(&mut self) -> Child {
         loop {
             tokio::time::sleep(self.backoff.pause()).await;
-            match self.spec.start().await {
+            match self.spec.start(&self.screen).await {
                 Ok(child) => return child,
                 Err(error) => self.screen.talk(&format!("{error:#}; trying again.")),
             }

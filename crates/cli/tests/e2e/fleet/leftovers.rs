@@ -9,7 +9,7 @@ use taskfleet_runtime::Entropy;
 
 use super::wait::until_within;
 
-const VARIABLE: &str = "TASKFLEET_TEST_MARK";
+const VARIABLE: &str = "FLEET_TEST_MARK";
 
 /// The processes that carry one mark.
 pub(crate) struct Leftovers {

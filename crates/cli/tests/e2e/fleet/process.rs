@@ -14,10 +14,20 @@ use super::wait::{BOUND, until};
 /// How to start it.
 pub(super) struct Spec {
     pub(super) name: String,
+    pub(super) program: Program,
     pub(super) args: Vec<String>,
     pub(super) env: Vec<(String, String)>,
     pub(super) listen: Listen,
     pub(super) log: PathBuf,
+}
+
+/// What is started.
+#[derive(Clone, Copy)]
+pub(super) enum Program {
+    /// Our own binary.
+    Taskfleet,
+    /// This test binary, as the worker of `published.rs`.
+    Published,
 }
 
 /// How it is told where to listen.
@@ -108,15 +118,13 @@ impl Process {
         let mut child = self.command().spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let mut stdout = BufReader::new(tokio::process::ChildStdout::from_std(stdout).unwrap());
-        let mut line = String::new();
-        let read = tokio::time::timeout(BOUND, stdout.read_line(&mut line)).await;
+        let announced = tokio::time::timeout(BOUND, announced(&mut stdout)).await;
         self.child = Some(Running { child, _stdout: stdout });
-        let address = line.trim_end().strip_prefix("listening on ");
-        let log = || std::fs::read_to_string(&self.spec.log).unwrap_or_default();
-        let Some(address) = address else {
-            panic!("{} does not listen: {read:?}\n{}", self.spec.name, log())
+        let Ok(Some(address)) = announced else {
+            let log = std::fs::read_to_string(&self.spec.log).unwrap_or_default();
+            panic!("{} does not listen\n{log}", self.spec.name)
         };
-        self.address = address.to_owned();
+        self.address = address;
     }
 
     /// Like [`Process::restart`], at another address.
@@ -127,8 +135,14 @@ impl Process {
 
     fn command(&self) -> Command {
         let log = OpenOptions::new().create(true).append(true).open(&self.spec.log).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_taskfleet"));
-        command.args(&self.spec.args).arg("--exit-with-parent");
+        let mut command = match self.spec.program {
+            Program::Taskfleet => Command::new(env!("CARGO_BIN_EXE_taskfleet")),
+            Program::Published => Command::new(std::env::current_exe().unwrap()),
+        };
+        command.args(&self.spec.args);
+        if matches!(self.spec.program, Program::Taskfleet) {
+            command.arg("--exit-with-parent");
+        }
         match self.spec.listen {
             Listen::Flag(flag) => command.args([flag, &self.address]),
             Listen::Variable(name) => command.env(name, &self.address),
@@ -143,6 +157,18 @@ impl Process {
         let pid = Pid::from_raw(self.pid().cast_signed()).unwrap();
         kill_process(pid, signal).unwrap();
     }
+}
+
+/// The address that a process announces; a test binary prints lines of its own before it.
+async fn announced(stdout: &mut BufReader<tokio::process::ChildStdout>) -> Option<String> {
+    let mut line = String::new();
+    while stdout.read_line(&mut line).await.ok()? > 0 {
+        if let Some((_, address)) = line.trim_end().split_once("listening on ") {
+            return Some(address.to_owned());
+        }
+        line.clear();
+    }
+    None
 }
 
 impl Drop for Process {

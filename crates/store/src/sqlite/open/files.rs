@@ -21,13 +21,22 @@ impl Lock {
         let mut name = path.as_os_str().to_owned();
         name.push(".lock");
         let open = File::options().create(true).truncate(false).write(true).open(name);
-        let file = open.map_err(|error| failed("open its lock file", &error))?;
+        let file = open.map_err(|error| failed(path, "open its lock file", &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Locked(path.to_owned())),
-            Err(TryLockError::Error(error)) => Err(failed("lock its lock file", &error)),
+            Err(TryLockError::Error(error)) => Err(failed(path, "lock its lock file", &error)),
         }
     }
+}
+
+/// SQLite would say of a directory only that it cannot be opened.
+pub(super) fn check_kind(path: &Path) -> Result<(), StoreError> {
+    if !path.is_dir() {
+        return Ok(());
+    }
+    let reason = "it is a directory".to_owned();
+    Err(StoreError::Unusable { path: path.to_owned(), reason })
 }
 
 /// Makes the directory of the store; answers with the one that was there already.
@@ -36,7 +45,7 @@ pub(super) fn make_directory(path: &Path) -> Result<PathBuf, StoreError> {
     let known = directory.ancestors().find(|ancestor| ancestor.is_dir());
     let known = known.unwrap_or(Path::new(".")).to_owned();
     let made = fs::create_dir_all(directory);
-    made.map_err(|error| failed("make its directory", &error))?;
+    made.map_err(|error| failed(path, "make its directory", &error))?;
     Ok(known)
 }
 
@@ -45,7 +54,7 @@ pub(super) fn make_directory(path: &Path) -> Result<PathBuf, StoreError> {
 pub(super) fn sync_directories(path: &Path, known: &Path) -> Result<(), StoreError> {
     let directories = directory(path).ancestors().take_while(|ancestor| *ancestor != known);
     for directory in directories.chain([known]) {
-        sync(directory).map_err(|error| failed("sync its directory", &error))?;
+        sync(directory).map_err(|error| failed(path, "sync its directory", &error))?;
     }
     Ok(())
 }
@@ -62,6 +71,6 @@ fn directory(path: &Path) -> &Path {
     }
 }
 
-fn failed(what: &str, error: &io::Error) -> StoreError {
-    StoreError::Failed(format!("cannot {what}: {error}"))
+fn failed(path: &Path, what: &str, error: &io::Error) -> StoreError {
+    StoreError::Unusable { path: path.to_owned(), reason: format!("cannot {what}: {error}") }
 }

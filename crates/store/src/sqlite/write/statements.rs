@@ -66,9 +66,10 @@ fn insert_labels(to: &Connection, task: &NewTask) -> Result<()> {
 fn insert_hot(to: &Connection, seq: i64, spec: &TaskSpec, record: &TaskRecord) -> Result<()> {
     let sql = "INSERT INTO tasks (id, seq, max_attempts, initial_backoff, max_backoff, priority, \
         model, size_bytes, created_at, deadline, attempt_timeout, tenant, grp, client_ref, \
-        state, lease, lease_unheard, attempts, losses, throttles, requeues, not_before, boot_id, \
-        worker, address, claimed_at, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
-        ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)";
+        state, lease, lease_unheard, attempts, losses, throttles, requeues, demand, not_before, \
+        boot_id, worker, address, claimed_at, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, \
+        ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, \
+        ?27, ?28)";
     let mut bind = Binder::new(to.prepare_cached(sql)?);
     bind.next(record.id.as_bytes())?;
     bind.next(seq)?;
@@ -76,7 +77,7 @@ fn insert_hot(to: &Connection, seq: i64, spec: &TaskSpec, record: &TaskRecord) -
     bind.next(nanos(record.retry.initial_backoff))?;
     bind.next(nanos(record.retry.max_backoff))?;
     bind.next(record.priority)?;
-    bind.next(&record.model)?;
+    bind.next(record.model.as_deref().unwrap_or_default())?;
     bind.next(signed(record.size_bytes))?;
     bind.next(millis(record.created_at))?;
     bind.next(millis(record.deadline))?;
@@ -94,13 +95,13 @@ pub(super) fn update(to: &Connection, record: &TaskRecord, outcome: Option<u64>)
     macro_rules! changeable {
         () => {
             "UPDATE tasks SET state = ?1, lease = ?2, lease_unheard = ?3, attempts = ?4, \
-            losses = ?5, throttles = ?6, requeues = ?7, not_before = ?8, boot_id = ?9, \
-            worker = ?10, address = ?11, claimed_at = ?12, kind = ?13"
+            losses = ?5, throttles = ?6, requeues = ?7, demand = ?8, not_before = ?9, \
+            boot_id = ?10, worker = ?11, address = ?12, claimed_at = ?13, kind = ?14"
         };
     }
     let sql = match outcome {
-        None => concat!(changeable!(), " WHERE id = ?14"),
-        Some(_) => concat!(changeable!(), ", finished_at = ?14, outcome = ?15 WHERE id = ?16"),
+        None => concat!(changeable!(), " WHERE id = ?15"),
+        Some(_) => concat!(changeable!(), ", finished_at = ?15, outcome = ?16 WHERE id = ?17"),
     };
     let mut bind = Binder::new(to.prepare_cached(sql)?);
     bind.changeable(record)?;
@@ -137,6 +138,7 @@ impl<'a> Binder<'a> {
         self.next(record.counters.losses)?;
         self.next(record.counters.throttles)?;
         self.next(record.counters.requeues)?;
+        self.next(record.demand().code())?;
         self.next(record.not_before.map(millis))?;
         let holder = record.holder.as_ref();
         self.next(holder.map(|holder| holder.boot_id.as_bytes()))?;
@@ -209,9 +211,10 @@ pub(super) fn put_result(to: &Connection, seq: i64, result: &StoredResult) -> Re
 
 /// Writes the numbers that are kept.
 pub(in crate::sqlite) fn put_tally(to: &Connection, tally: &Tally) -> Result<()> {
-    let counts = &tally.counts;
+    let Tally { counts, totals, last_outcome } = tally;
     let sql = "UPDATE store SET queued = ?1, running = ?2, completed = ?3, failed = ?4, \
-        cancelled = ?5, queued_bytes = ?6, last_outcome = ?7";
+        cancelled = ?5, queued_bytes = ?6, last_outcome = ?7, attempts_failed = ?8, \
+        worker_losses = ?9, throttles = ?10, requeues = ?11";
     to.prepare_cached(sql)?.execute(
         [
             counts.queued,
@@ -220,7 +223,11 @@ pub(in crate::sqlite) fn put_tally(to: &Connection, tally: &Tally) -> Result<()>
             counts.failed,
             counts.cancelled,
             counts.queued_bytes,
-            tally.last_outcome,
+            *last_outcome,
+            totals.attempts_failed,
+            totals.worker_losses,
+            totals.throttles,
+            totals.requeues,
         ]
         .map(signed),
     )?;

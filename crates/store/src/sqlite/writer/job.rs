@@ -25,6 +25,11 @@ impl Weight {
         Self { items: tasks.len(), bytes: usize::try_from(bytes).unwrap_or(usize::MAX) }
     }
 
+    /// A removal is made small by whoever asks for it.
+    pub(in crate::sqlite) const fn of_removals(rows: usize) -> Self {
+        Self { items: rows, bytes: 0 }
+    }
+
     pub(in crate::sqlite) fn of_changes(changes: &[Change]) -> Self {
         Self { items: changes.len(), bytes: changes.iter().map(payload_bytes).sum() }
     }

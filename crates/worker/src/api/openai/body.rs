@@ -1,13 +1,15 @@
 //! The body of a request.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Map, Value, json, value::RawValue};
-use taskfleet_core::{failure::FailureKind, outcome::Failure, task::Content};
+use taskfleet_core::{
+    failure::FailureKind,
+    outcome::Failure,
+    task::{Content, RESERVED_PARAMETERS},
+};
 
+use super::json;
 use crate::api::failure;
-
-/// What a content task's parameters may not set: it is ours to set.
-const OURS: [&str; 3] = ["messages", "stream", "model"];
 
 /// The body of a streamed chat completion for a prompt. It owns the prompt and goes with it
 /// as soon as it is written.
@@ -41,6 +43,11 @@ impl ContentBody {
             parameters,
         })
     }
+
+    /// The model that is called.
+    pub(super) fn model(&self) -> &str {
+        &self.model
+    }
 }
 
 fn parameters(text: Option<&str>) -> Result<Map<String, Value>, Failure> {
@@ -50,7 +57,7 @@ fn parameters(text: Option<&str>) -> Result<Map<String, Value>, Failure> {
     let parameters: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
         invalid(format!("parameters_json: is not a JSON object, at column {}", error.column()))
     })?;
-    match OURS.into_iter().find(|name| parameters.contains_key(*name)) {
+    match RESERVED_PARAMETERS.into_iter().find(|name| parameters.contains_key(*name)) {
         Some(name) => Err(invalid(format!("parameters_json: must not set `{name}`"))),
         None => Ok(parameters),
     }
@@ -67,19 +74,28 @@ fn ask_for_usage(parameters: &mut Map<String, Value>) {
     }
 }
 
-/// A whole request, to be sent as it stands (without white space around it).
+/// What of a whole request is looked at; the rest is between client and provider.
+#[derive(Deserialize)]
+struct Asked<'a> {
+    stream: Option<bool>,
+    #[serde(borrow)]
+    model: Option<&'a RawValue>,
+}
+
+/// Whether a whole request can be forwarded; the model that it names.
 ///
 /// # Errors
-/// `invalid_request` when it is no JSON or asks for a stream.
-pub(super) fn raw(body: String) -> Result<Box<RawValue>, Failure> {
-    let body = RawValue::from_string(body).map_err(|error| {
-        invalid(format!("request.body: is not JSON, at column {}", error.column()))
-    })?;
-    let fields: Map<String, Value> = serde_json::from_str(body.get())
-        .map_err(|_| invalid("request.body: is not a JSON object"))?;
-    match fields.get("stream") {
-        None | Some(Value::Bool(false)) => Ok(body),
-        Some(_) => Err(invalid("request.body: asks for a stream; leave `stream` out")),
+/// `invalid_request` when it is no JSON object or asks for a stream.
+pub(super) fn check(body: &str) -> Result<Option<String>, Failure> {
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(body) {
+        return Err(invalid(format!("request.body: is not JSON, at column {}", error.column())));
+    }
+    if !body.trim_start().starts_with('{') {
+        return Err(invalid("request.body: is not a JSON object"));
+    }
+    match serde_json::from_str::<Asked<'_>>(body) {
+        Ok(Asked { stream: None | Some(false), model }) => Ok(json::text(model)),
+        _ => Err(invalid("request.body: asks for a stream; leave `stream` out")),
     }
 }
 
@@ -136,11 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_request_stays_as_it_was_written() {
-        let text = "{ \"b\":1.0,\n \"a\" : \"\\u00fc\", \"stream\": false }";
-        assert_eq!(raw(text.into()).unwrap().get(), text);
-        for wrong in ["{", "[]", r#"{"stream": true}"#, r#"{"stream": 1}"#] {
-            assert!(raw(wrong.into()).is_err(), "{wrong} was taken");
+    fn a_whole_request_is_an_object_that_does_not_stream() {
+        let good = " { \"b\":1.0,\n \"model\" : \"\\u00fc\", \"stream\": false }\n";
+        assert_eq!(check(good), Ok(Some("ü".into())));
+        assert_eq!(check(r#"{"stream": null, "model": 7}"#), Ok(None));
+        let twice = r#"{"stream": false, "stream": true}"#;
+        for wrong in ["", "{", "[]", r#"{"stream": true}"#, r#"{"stream": 1}"#, twice] {
+            assert!(check(wrong).is_err(), "{wrong} was taken");
         }
     }
 }

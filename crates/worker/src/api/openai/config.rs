@@ -1,9 +1,6 @@
 //! Where calls go and what they carry: address, key, ids.
 
-use std::{
-    fmt::{self, Write},
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
 use async_openai::config::Config;
 use http::{
@@ -11,8 +8,11 @@ use http::{
     header::{AUTHORIZATION, InvalidHeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
-use taskfleet_core::{failure::FailureKind, outcome::Failure};
+use taskfleet_core::{
+    account::{account, provider},
+    failure::FailureKind,
+    outcome::Failure,
+};
 
 use crate::{
     ApiSettings, Error,
@@ -53,6 +53,12 @@ impl Provider {
             return Err(Error::setting("OPENAI_API_KEY", problem));
         }
         Ok(Self { base: base.into(), key: settings.key.clone() })
+    }
+
+    /// The account that a call with the task's own key, or else ours, is charged to.
+    pub(super) fn account(&self, key: Option<&SecretString>) -> String {
+        let key = key.or(self.key.as_ref()).map(ExposeSecret::expose_secret);
+        account(&provider(&self.base), key)
     }
 
     pub(super) fn key(&self) -> Option<SecretString> {
@@ -101,17 +107,6 @@ fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-/// See [`super::OpenAi::account`].
-pub(super) fn account(settings: &ApiSettings) -> String {
-    let mut hash = Sha256::new();
-    hash.update(settings.base_url.trim_end_matches('/'));
-    hash.update(settings.key.as_ref().map_or("", |key| key.expose_secret()));
-    hash.finalize().iter().take(8).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// What the client library asks for. Its own configuration reads the environment on each call
 /// and panics at a key that no header can carry.
 #[derive(Clone)]
@@ -150,15 +145,6 @@ mod tests {
     fn settings(base_url: &str, key: &str) -> ApiSettings {
         let key = Some(SecretString::from(key));
         ApiSettings { base_url: base_url.into(), key, ..ApiSettings::default() }
-    }
-
-    #[test]
-    fn an_account_is_an_address_and_a_key_and_shows_neither() {
-        let account = account(&settings("http://a/v1/", "sk-1"));
-        assert_eq!(account.len(), 16);
-        assert_eq!(account, super::account(&settings("http://a/v1", "sk-1")));
-        assert_ne!(account, super::account(&settings("http://a/v1", "sk-2")));
-        assert_ne!(account, super::account(&settings("http://b/v1", "sk-1")));
     }
 
     #[test]

@@ -1,10 +1,18 @@
 //! An answer that says no: which failure it is.
 
 use http::HeaderMap;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use taskfleet_core::{failure::FailureKind, outcome::Failure};
 
-use super::{exchange::Exchange, once, retry_after::retry_after, words};
+use super::{
+    exchange::Exchange,
+    json::{said, text},
+    once,
+    retry_after::retry_after,
+    words,
+};
+use crate::api::failure;
 
 /// What a provider says about an error. Compatible servers leave out what they like, send
 /// numbers for codes, or a mere text.
@@ -15,28 +23,47 @@ pub(super) struct ProviderError {
     pub(super) message: String,
 }
 
+/// Where an error can stand: under `error`, or flat.
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
+    #[serde(borrow)]
+    code: Option<&'a RawValue>,
+    #[serde(borrow, rename = "type")]
+    error_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+}
+
 impl ProviderError {
     /// The error in this JSON, if it is one: `{"error": …}`, or flat with `"object": "error"`.
-    pub(super) fn find(json: &Value) -> Option<Self> {
-        match json.get("error") {
-            Some(Value::Object(_)) => json.get("error").map(Self::of),
-            Some(Value::String(message)) => {
-                Some(Self { message: message.clone(), ..Self::default() })
-            }
-            _ if json.get("object").and_then(Value::as_str) == Some("error") => {
-                Some(Self::of(json))
-            }
-            _ => None,
+    pub(super) fn find(json: &str) -> Option<Self> {
+        let fields: Fields<'_> = serde_json::from_str(json).ok()?;
+        if let Some(error) = said(fields.error) {
+            return Self::under(error);
         }
+        (text(fields.object).as_deref() == Some("error")).then(|| Self::of(&fields))
     }
 
-    fn of(error: &Value) -> Self {
-        let text = |name: &str| match error.get(name) {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Number(number)) => number.to_string(),
-            _ => String::new(),
+    fn under(error: &RawValue) -> Option<Self> {
+        if let Some(message) = text(Some(error)) {
+            return Some(Self { message, ..Self::default() });
+        }
+        serde_json::from_str(error.get()).ok().map(|fields| Self::of(&fields))
+    }
+
+    fn of(fields: &Fields<'_>) -> Self {
+        let read = |field: Option<&RawValue>| match said(field) {
+            Some(number) if number.get().starts_with(|c: char| c.is_ascii_digit()) => {
+                number.get().to_owned()
+            }
+            other => text(other).unwrap_or_default(),
         };
-        Self { code: text("code"), error_type: text("type"), message: text("message") }
+        let (code, error_type) = (read(fields.code), read(fields.error_type));
+        Self { code, error_type, message: read(fields.message) }
     }
 
     /// A short name of the error, for words; a provider may put anything there.
@@ -56,39 +83,32 @@ pub(super) fn refusal(
     body: &[u8],
     exchange: &Exchange,
 ) -> Failure {
-    let json: Option<Value> = serde_json::from_slice(body).ok();
-    let error = json.as_ref().and_then(ProviderError::find);
+    let error = ProviderError::find(&String::from_utf8_lossy(body));
     let known = error.as_ref();
     let code = known.map_or("", |error| &error.code);
     let error_type = known.map_or("", |error| &error.error_type);
     let kind = FailureKind::of_http_status(status, code, error_type);
     let said = match known {
-        Some(error) if (400..500).contains(&status) => say(error, exchange.key()),
-        Some(error) => error.name().unwrap_or("no reason given").to_owned(),
+        Some(error) => say(error, exchange.key()),
         None => format!("{} bytes of {}", body.len(), once::content_type(headers)),
     };
     Failure {
         kind,
         message: format!("the model API answered {status}: {said}"),
         retry_after: retry_after(headers, exchange.clock.unix_millis()),
+        permanent: false,
     }
 }
 
 /// The failure that an error inside an answer with status 200 means.
 pub(super) fn inside(error: &ProviderError, exchange: &Exchange) -> Failure {
     let kind = FailureKind::of_stream_error(&error.code, &error.error_type);
-    let said = match kind {
-        FailureKind::ApiError | FailureKind::Overloaded => {
-            error.name().unwrap_or("no reason given").to_owned()
-        }
-        _ => say(error, exchange.key()),
-    };
-    let message = format!("the model API reported an error inside its answer: {said}");
-    Failure { kind, message, retry_after: None }
+    let said = say(error, exchange.key());
+    failure(kind, format!("the model API reported an error inside its answer: {said}"))
 }
 
-/// The provider's own message, where the request or the account is to blame and whoever sent
-/// it needs to know what is wrong.
+/// The provider's own message, bounded and without keys: whoever sent the request needs to know
+/// what is wrong.
 fn say(error: &ProviderError, key: Option<&str>) -> String {
     let message = words::clean(&error.message, key);
     if message.is_empty() { error.name().unwrap_or("no reason given").to_owned() } else { message }
@@ -96,8 +116,6 @@ fn say(error: &ProviderError, key: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn error(code: &str, error_type: &str, message: &str) -> ProviderError {
@@ -107,15 +125,17 @@ mod tests {
 
     #[test]
     fn errors_come_in_many_shapes() {
-        let openai = json!({"error": {"message": "m", "type": "t", "code": "c"}});
-        assert_eq!(ProviderError::find(&openai), Some(error("c", "t", "m")));
-        let vllm = json!({"object": "error", "message": "m", "type": "t", "code": 400});
-        assert_eq!(ProviderError::find(&vllm), Some(error("400", "t", "m")));
-        let sparse = json!({"error": {"message": "m", "code": null}});
-        assert_eq!(ProviderError::find(&sparse), Some(error("", "", "m")));
-        assert_eq!(ProviderError::find(&json!({"error": "m"})), Some(error("", "", "m")));
-        assert_eq!(ProviderError::find(&json!({"error": null, "choices": []})), None);
-        assert_eq!(ProviderError::find(&json!({"detail": "m"})), None);
+        let find = ProviderError::find;
+        let openai = r#"{"error": {"message": "m", "type": "t", "code": "c"}}"#;
+        assert_eq!(find(openai), Some(error("c", "t", "m")));
+        let vllm = r#"{"object": "error", "message": "m", "type": "t", "code": 400}"#;
+        assert_eq!(find(vllm), Some(error("400", "t", "m")));
+        let sparse = r#"{"error": {"message": "m", "code": null, "type": ["odd"]}}"#;
+        assert_eq!(find(sparse), Some(error("", "", "m")));
+        assert_eq!(find(r#"{"error": "m"}"#), Some(error("", "", "m")));
+        for none in [r#"{"error": null, "choices": []}"#, r#"{"detail": "m"}"#, "[]", "<html>"] {
+            assert_eq!(find(none), None, "{none}");
+        }
     }
 
     #[test]

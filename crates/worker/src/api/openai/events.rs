@@ -9,11 +9,12 @@ use serde::de::IgnoredAny;
 use taskfleet_core::{
     failure::{Delivery, FailureKind},
     limits::MAX_RESULT_BYTES,
+    outcome::Failure,
 };
 
 use super::{
     exchange::Exchange,
-    once::{broken, content_type, too_large},
+    once::{broken, content_type},
 };
 use crate::api::failure;
 
@@ -51,17 +52,17 @@ impl Events {
 
     async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
         while !self.over {
-            match self.response.chunk().await {
-                Ok(Some(chunk)) => {
-                    if let Some(lines) = self.take(&chunk) {
-                        return Some((Ok(lines), self));
-                    }
-                }
+            let lines = match self.response.chunk().await {
+                Ok(Some(chunk)) => self.take(&chunk),
                 Ok(None) => self.end(),
                 Err(_) => {
                     self.exchange.fail(broken());
                     self.over = true;
+                    None
                 }
+            };
+            if let Some(lines) = lines {
+                return Some((Ok(lines), self));
             }
         }
         None
@@ -70,16 +71,17 @@ impl Events {
     /// The whole lines that have come, up to the first that is wrong.
     fn take(&mut self, chunk: &[u8]) -> Option<Bytes> {
         self.seen_bytes += chunk.len();
+        let known = self.partial.len();
         self.partial.extend_from_slice(chunk);
-        let end = self.partial.iter().rposition(|byte| *byte == b'\n');
-        let Some(end) = end else {
+        // Looked for in what is new only: a line may have come in thousands of pieces.
+        let Some(end) = chunk.iter().rposition(|byte| *byte == b'\n') else {
             if self.partial.len() > MAX_LINE_BYTES {
-                self.exchange.fail(too_large());
+                self.exchange.fail(Failure::too_large());
                 self.over = true;
             }
             return None;
         };
-        let lines = self.partial.split_to(end + 1).freeze();
+        let lines = self.partial.split_to(known + end + 1).freeze();
         let good = self.good_part(&lines);
         (good > 0).then(|| lines.slice(..good))
     }
@@ -115,15 +117,23 @@ impl Events {
         false
     }
 
-    /// The body ended by itself.
-    fn end(&mut self) {
+    /// The body ended by itself. Some servers leave out the empty line after the last event, or
+    /// even the end of its line: what came of it is whole when it is JSON.
+    fn end(&mut self) -> Option<Bytes> {
         self.over = true;
+        let mut last = std::mem::take(&mut self.partial);
+        let good = self.is_good(&last);
         if !self.seen_event {
-            let content_type = content_type(self.response.headers());
-            let bytes = self.seen_bytes;
-            let words =
-                format!("the answer is no stream of events: {bytes} bytes of {content_type}");
-            self.exchange.fail(failure(FailureKind::BadResponse, words));
+            self.exchange.fail(self.no_events());
         }
+        last.extend_from_slice(b"\n\n");
+        (good && self.seen_event).then(|| last.freeze())
+    }
+
+    fn no_events(&self) -> Failure {
+        let content_type = content_type(self.response.headers());
+        let bytes = self.seen_bytes;
+        let words = format!("the answer is no stream of events: {bytes} bytes of {content_type}");
+        failure(FailureKind::BadResponse, words)
     }
 }

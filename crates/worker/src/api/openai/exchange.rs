@@ -31,10 +31,18 @@ pub(super) struct Exchange {
     seen: Mutex<Seen>,
 }
 
+/// A body that came whole.
+pub(super) struct WholeAnswer {
+    pub(super) body: Bytes,
+    /// For words.
+    pub(super) content_type: String,
+}
+
 #[derive(Default)]
 struct Seen {
     failure: Option<Failure>,
-    body: Option<Bytes>,
+    request: Option<Bytes>,
+    answer: Option<WholeAnswer>,
     done: bool,
 }
 
@@ -74,13 +82,21 @@ impl Exchange {
         })
     }
 
-    /// The whole body that answered.
-    pub(super) fn keep_body(&self, body: Bytes) {
-        self.lock().body = Some(body);
+    /// What is to be sent, byte for byte, in place of what the client library writes.
+    pub(super) fn send_instead(&self, body: Bytes) {
+        self.lock().request = Some(body);
     }
 
-    pub(super) fn take_body(&self) -> Option<Bytes> {
-        self.lock().body.take()
+    pub(super) fn take_request(&self) -> Option<Bytes> {
+        self.lock().request.take()
+    }
+
+    pub(super) fn keep_answer(&self, answer: WholeAnswer) {
+        self.lock().answer = Some(answer);
+    }
+
+    pub(super) fn take_answer(&self) -> Option<WholeAnswer> {
+        self.lock().answer.take()
     }
 
     /// The stream said `[DONE]`.

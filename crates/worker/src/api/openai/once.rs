@@ -12,7 +12,6 @@ use async_openai::{error::OpenAIError, middleware::HttpRequestFactory};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header::CONTENT_TYPE};
 use reqwest::{Body, Request, Response};
-use serde::de::IgnoredAny;
 use taskfleet_core::{
     failure::{Delivery, FailureKind},
     limits::MAX_RESULT_BYTES,
@@ -22,7 +21,8 @@ use taskfleet_core::{
 use super::{
     error_body,
     events::Events,
-    exchange::{Exchange, Shape},
+    exchange::{Exchange, Shape, WholeAnswer},
+    rate_limits::rate_limits,
     upload::Upload,
 };
 use crate::api::failure;
@@ -59,9 +59,10 @@ impl SendOnce {
         }
     }
 
+    /// The request with the body that is meant, which says when it is sent.
     fn watched(&self, mut request: Request) -> Request {
-        let body = request.body().and_then(Body::as_bytes).map(Bytes::copy_from_slice);
-        if let Some(body) = body {
+        let instead = self.exchange.take_request().map(Body::from);
+        if let Some(body) = instead.or_else(|| request.body_mut().take()) {
             let upload = Upload::new(body, Arc::clone(&self.exchange.progress));
             *request.body_mut() = Some(Body::wrap(upload));
         }
@@ -74,6 +75,9 @@ impl SendOnce {
         let status = response.status().as_u16();
         let request_id = text(response.headers(), "x-request-id");
         self.exchange.progress.response_started(status, request_id);
+        if let Some(limits) = rate_limits(response.headers()) {
+            self.exchange.progress.limited_by(limits);
+        }
         if !response.status().is_success() {
             return Err(self.refusal(response).await);
         }
@@ -92,18 +96,14 @@ impl SendOnce {
         error_body::refusal(status, &headers, &body, &self.exchange)
     }
 
-    /// Reads the whole answer. Only JSON goes on to the client library, which writes anything
-    /// else into the log.
+    /// Reads the whole answer and keeps it. The client library gets a stand-in: it would copy
+    /// what it reads, and write what it cannot read into the log.
     async fn whole(&self, response: Response) -> Result<Response, Failure> {
         let content_type = content_type(response.headers());
         let body = read(response, MAX_RESULT_BYTES).await?;
         self.exchange.progress.reached(Delivery::Answered);
-        if serde_json::from_slice::<IgnoredAny>(&body).is_err() {
-            let words = format!("the answer is no JSON: {} bytes of {content_type}", body.len());
-            return Err(failure(FailureKind::BadResponse, words));
-        }
-        self.exchange.keep_body(body.clone());
-        Ok(http::Response::new(body).into())
+        self.exchange.keep_answer(WholeAnswer { body, content_type });
+        Ok(http::Response::new("null").into())
     }
 }
 
@@ -127,7 +127,7 @@ async fn read(mut response: Response, max: usize) -> Result<Bytes, Failure> {
     while let Some(chunk) = response.chunk().await.map_err(|_| broken())? {
         body.extend_from_slice(&chunk);
         if body.len() > max {
-            return Err(too_large());
+            return Err(Failure::too_large());
         }
     }
     Ok(body.freeze())
@@ -147,11 +147,6 @@ fn unreachable(error: &reqwest::Error) -> Failure {
 pub(super) fn broken() -> Failure {
     let words = "the connection to the model API broke in the middle of its answer";
     failure(FailureKind::Connection, words)
-}
-
-pub(super) fn too_large() -> Failure {
-    let words = format!("the answer is larger than {} MiB", MAX_RESULT_BYTES >> 20);
-    failure(FailureKind::BadResponse, words)
 }
 
 /// What the answer says it is: its type only, for words.

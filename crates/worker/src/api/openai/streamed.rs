@@ -1,7 +1,7 @@
 //! A streamed chat completion, put together from its events.
 
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 use taskfleet_core::{
     failure::{Delivery, FailureKind},
     limits::MAX_RESULT_BYTES,
@@ -11,8 +11,7 @@ use taskfleet_core::{
 use super::{
     error_body::{self, ProviderError},
     exchange::Exchange,
-    once::too_large,
-    usage,
+    json, usage,
 };
 use crate::api::{Answer, failure};
 
@@ -21,8 +20,10 @@ use crate::api::{Answer, failure};
 struct Event<'a> {
     #[serde(borrow)]
     error: Option<&'a RawValue>,
-    object: Option<String>,
-    model: Option<String>,
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
+    #[serde(borrow)]
+    model: Option<&'a RawValue>,
     choices: Option<Vec<Choice>>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
@@ -30,8 +31,7 @@ struct Event<'a> {
 
 #[derive(Deserialize)]
 struct Choice {
-    #[serde(default)]
-    index: u32,
+    index: Option<u32>,
     delta: Option<Delta>,
     finish_reason: Option<String>,
 }
@@ -61,16 +61,19 @@ impl<'a> StreamedAnswer<'a> {
         let Ok(event) = serde_json::from_str::<Event<'_>>(json) else {
             return Err(self.odd(json));
         };
-        if event.error.is_some() || event.object.as_deref() == Some("error") {
+        let is_error = |object: &RawValue| object.get() == r#""error""#;
+        if json::said(event.error).is_some() || event.object.is_some_and(is_error) {
             return Err(self.odd(json));
         }
         self.note(event.model, event.usage);
         let choices = event.choices.unwrap_or_default();
-        choices.into_iter().filter(|choice| choice.index == 0).try_for_each(|c| self.choice(c))
+        let first = |choice: &Choice| choice.index.unwrap_or(0) == 0;
+        choices.into_iter().filter(first).try_for_each(|choice| self.choice(choice))
     }
 
-    fn note(&mut self, model: Option<String>, usage: Option<&RawValue>) {
-        if let Some(model) = model.filter(|model| !self.model_known && !model.is_empty()) {
+    fn note(&mut self, model: Option<&RawValue>, usage: Option<&RawValue>) {
+        let model = model.filter(|_| !self.model_known);
+        if let Some(model) = json::text(model).filter(|model| !model.is_empty()) {
             self.model_known = true;
             self.exchange.progress.served_by(model);
         }
@@ -82,7 +85,7 @@ impl<'a> StreamedAnswer<'a> {
     fn choice(&mut self, choice: Choice) -> Result<(), Failure> {
         let text = choice.delta.and_then(|delta| delta.content).unwrap_or_default();
         if !text.is_empty() && self.exchange.progress.push(&text) > MAX_RESULT_BYTES {
-            return Err(too_large());
+            return Err(Failure::too_large());
         }
         if let Some(reason) = choice.finish_reason {
             self.finish_reason = Some(reason);
@@ -91,8 +94,7 @@ impl<'a> StreamedAnswer<'a> {
     }
 
     fn odd(&self, json: &str) -> Failure {
-        let value: Value = serde_json::from_str(json).unwrap_or_default();
-        match ProviderError::find(&value) {
+        match ProviderError::find(json) {
             Some(error) => error_body::inside(&error, self.exchange),
             None => {
                 let words =
@@ -167,7 +169,7 @@ mod tests {
         assert_eq!(kind(&[HI, &error("slow_down")]), FailureKind::RateLimited);
         assert_eq!(kind(&[HI, &error("server_error")]), FailureKind::ApiError);
         let flat = r#"{"object":"error","message":"m","type":"BadRequestError","code":400}"#;
-        assert_eq!(kind(&[flat]), FailureKind::ApiError);
+        assert_eq!(kind(&[flat]), FailureKind::InvalidRequest);
     }
 
     #[test]

@@ -1,15 +1,14 @@
 //! A request's body that says when it is sent.
 
 use std::{
-    convert::Infallible,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
-use http_body_util::Full;
+use http_body::{Frame, SizeHint};
+use reqwest::Body;
 use taskfleet_core::failure::Delivery;
 
 use crate::api::Progress;
@@ -17,24 +16,24 @@ use crate::api::Progress;
 /// A body that notes when it is asked for: that is when there is a connection and the request
 /// goes out. What fails or runs out of time before cost nothing, what does so after may have.
 pub(super) struct Upload {
-    inner: Full<Bytes>,
+    inner: Body,
     progress: Arc<Progress>,
 }
 
 impl Upload {
-    pub(super) fn new(body: Bytes, progress: Arc<Progress>) -> Self {
-        Self { inner: Full::new(body), progress }
+    pub(super) fn new(body: Body, progress: Arc<Progress>) -> Self {
+        Self { inner: body, progress }
     }
 }
 
-impl Body for Upload {
+impl http_body::Body for Upload {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = reqwest::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
         self.progress.reached(Delivery::Sent);
         Pin::new(&mut self.inner).poll_frame(cx)
     }

@@ -3,8 +3,8 @@
 use taskfleet_core::StoreId;
 use taskfleet_proto::{
     v1::{
-        AdoptRequest, AdoptResponse, Caller, CancelRequest, SettleRequest, Settlement, Verdict,
-        worker_control_client::WorkerControlClient,
+        AdoptRequest, AdoptResponse, Caller, CancelRequest, SetDrainedRequest, SettleRequest,
+        Settlement, Verdict, worker_control_client::WorkerControlClient,
     },
     worker::{TaskRequest, worker_service_client::WorkerServiceClient},
 };
@@ -35,8 +35,25 @@ impl Supervisor {
     }
 
     pub(crate) async fn adopt(&mut self) -> Result<AdoptResponse, Status> {
-        let request = AdoptRequest { caller: Some(self.caller.clone()) };
+        let boot_id = self.boot_id.clone();
+        let request = AdoptRequest { caller: Some(self.caller.clone()), boot_id };
         Ok(self.control.adopt(request).await?.into_inner())
+    }
+
+    /// The supervisor of another store adopts the process `boot_id`; empty: any.
+    pub(crate) async fn adopt_as(
+        &mut self,
+        store: StoreId,
+        boot_id: &str,
+    ) -> Result<AdoptResponse, Status> {
+        let caller = Some(Caller { store_id: store.to_string(), ..self.caller.clone() });
+        let request = AdoptRequest { caller, boot_id: boot_id.to_owned() };
+        Ok(self.control.adopt(request).await?.into_inner())
+    }
+
+    pub(crate) async fn set_drained(&mut self, drained: bool) -> Result<(), Status> {
+        let request = SetDrainedRequest { caller: Some(self.caller.clone()), drained };
+        self.control.set_drained(request).await.map(drop)
     }
 
     /// A request for a lease of a task, as this supervisor makes it.

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::frame::Frame;
-use super::request::Request;
+use super::frame::{Asked, Frame};
 use crate::answer::{Answer, digest};
 use crate::app::App;
 use crate::errors::ApiError;
@@ -27,23 +26,36 @@ pub(super) struct Plan {
 
 impl Plan {
     /// # Errors
-    /// The request or its marker is wrong.
-    pub(super) fn make(app: &App, call: &Call, body: &[u8]) -> Result<Self, ApiError> {
-        let request = Request::parse(body)?;
-        let prompt = request.prompt();
-        let marker = Marker::find(&prompt).map_err(|words| {
-            ApiError::invalid(Some("messages"), Some("invalid_sim_marker"), words)
+    /// The marker in the prompt is wrong.
+    pub(super) fn make(app: &App, call: &Call, asked: Asked<'_>) -> Result<Self, ApiError> {
+        let marker = Marker::find(&asked.prompt).map_err(|words| {
+            ApiError::invalid(Some(asked.frame.param()), Some("invalid_sim_marker"), words)
         })?;
         let deltas = marker.deltas.unwrap_or(app.settings.deltas);
+        let now = app.chance.behaviour();
+        let latency = marker.latency.unwrap_or(now.latency);
+        let jitter = marker.jitter.unwrap_or(now.jitter);
+        let deltas = if asked.frame.has_text() { deltas } else { 1 };
         Ok(Self {
-            step: step(app, call, &marker, &prompt),
-            answer: Answer::new(&prompt, deltas, marker.bytes),
-            deltas: deltas.min(request.max_tokens()),
-            latency: marker.latency.unwrap_or(app.settings.latency),
-            delay: marker.delay.unwrap_or(app.settings.delay),
-            stream: request.streams(),
-            frame: Frame::new(app, &request),
+            step: step(app, call, &marker, &asked.prompt),
+            answer: Answer::new(&asked.prompt, deltas, marker.bytes),
+            deltas: deltas.min(asked.max_tokens.unwrap_or(u32::MAX)),
+            latency: latency.saturating_add(app.chance.up_to(jitter)),
+            delay: marker.delay.unwrap_or(now.delay),
+            stream: asked.stream,
+            frame: asked.frame,
         })
+    }
+
+    /// The body of a complete answer.
+    pub(super) fn whole(&self, reason: &'static str) -> String {
+        let text = self.answer.text(self.deltas);
+        self.frame.whole(&text, self.deltas, Some(self.finish_reason(reason)))
+    }
+
+    /// The body of an answer that stops after `deltas` deltas and does not say why.
+    pub(super) fn unfinished(&self, deltas: u32) -> String {
+        self.frame.whole(&self.answer.text(deltas), deltas, None)
     }
 
     /// A whole answer comes when a streamed one would be complete; an error comes at once.

@@ -15,7 +15,6 @@ use super::frame::Chunks;
 use super::plan::Plan;
 use crate::answer::Answer;
 use crate::app::{App, Stop};
-use crate::errors::canned;
 use crate::ledger::Call;
 use crate::marker::Break;
 
@@ -99,7 +98,7 @@ impl Deltas {
     fn piece(&mut self) -> String {
         let mut out = String::new();
         if self.next == 0 {
-            self.chunks.role(&mut out);
+            self.chunks.open(&mut out);
         }
         self.delta(&mut out);
         while self.next < self.until && self.delay.is_zero() && out.len() < PIECE_BYTES {
@@ -122,10 +121,11 @@ impl Deltas {
     /// client which has read them finds it ended.
     fn end(&mut self, out: &mut String) {
         match self.ending {
-            Ending::Finish(reason) => self.chunks.end(self.until, reason, out),
-            Ending::Break(Break::Error) => {
-                out.push_str(&format!("data: {}\n\n", canned::MID_ANSWER.body()));
+            Ending::Finish(reason) => {
+                let text = || self.answer.text(self.until);
+                self.chunks.end(self.until, reason, text, out);
             }
+            Ending::Break(Break::Error(error)) => self.chunks.fail(error, out),
             Ending::Break(Break::Eof) => {}
             Ending::Break(Break::Cut | Break::Hang) => return,
         }

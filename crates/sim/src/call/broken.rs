@@ -10,9 +10,8 @@ use bytes::Bytes;
 use futures::stream;
 
 use super::plan::Plan;
-use super::{ended, json, stream as streamed, whole};
+use super::{ended, json, stream as streamed};
 use crate::app::{App, Stop};
-use crate::errors::canned;
 use crate::ledger::Call;
 use crate::marker::Break;
 
@@ -21,9 +20,9 @@ pub(super) fn response(app: &App, plan: &Plan, how: Break, call: Call) -> Respon
     match how {
         Break::Eof => {
             let deltas = plan.deltas.min(streamed::BEFORE_BREAK);
-            ended(call, json(whole::unfinished(plan, deltas)))
+            ended(call, json(plan.unfinished(deltas)))
         }
-        Break::Error => ended(call, json(canned::MID_ANSWER.body().to_string())),
+        Break::Error(error) => ended(call, json(plan.frame.failed(error))),
         Break::Cut => half(app, plan, false, call),
         Break::Hang => half(app, plan, true, call),
     }
@@ -31,7 +30,7 @@ pub(super) fn response(app: &App, plan: &Plan, how: Break, call: Call) -> Respon
 
 /// Promises the whole answer and sends half of it.
 fn half(app: &App, plan: &Plan, hangs: bool, call: Call) -> Response {
-    let whole = Bytes::from(whole::body(plan, "stop"));
+    let whole = Bytes::from(plan.whole("stop"));
     let length = HeaderValue::from(whole.len());
     let half =
         Half::Data { data: whole.slice(..whole.len() / 2), hangs, stop: app.stop.clone(), call };

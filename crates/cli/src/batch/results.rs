@@ -1,0 +1,108 @@
+//! Where results go: a file that may be there already from an earlier run, or standard output.
+
+mod known;
+mod record;
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, Write},
+    path::Path,
+};
+
+use taskfleet_proto::v1::Task;
+
+use super::{
+    input::words,
+    ledger::{Ledger, Standing},
+};
+use crate::{failure::Usage, output};
+
+/// Takes results as they come, a line each.
+#[derive(Debug)]
+pub(super) struct Results {
+    /// `None`: standard output.
+    file: Option<File>,
+    name: String,
+}
+
+impl Results {
+    /// Opens the file, or standard output for none and `-`. What stands in the file already is
+    /// marked in the ledger.
+    ///
+    /// # Errors
+    /// [`Usage`] when it cannot be written, is in use, holds something else, or results of
+    /// other tasks.
+    pub(super) fn open(name: Option<&str>, ledger: &mut Ledger) -> Result<Self, Usage> {
+        let Some(name) = name.filter(|name| *name != "-") else {
+            return Ok(Self { file: None, name: "standard output".to_owned() });
+        };
+        let refused = |error| Usage(format!("cannot write {name}: {}", words(&error)));
+        let is_other = std::fs::metadata(name).is_ok_and(|kind| !kind.is_file() && !kind.is_dir());
+        if is_other {
+            // A device or a pipe: nothing to read, nothing to lock.
+            let file = OpenOptions::new().write(true).open(name).map_err(refused)?;
+            return Ok(Self { file: Some(file), name: name.to_owned() });
+        }
+        let file = open(Path::new(name)).map_err(refused)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Usage(format!("{name} is being written by another taskfleet")));
+            }
+            Err(TryLockError::Error(error)) => return Err(refused(error)),
+        }
+        known::take_in(&file, name, ledger)?;
+        Ok(Self { file: Some(file), name: name.to_owned() })
+    }
+
+    /// What people call it.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether results are for a person to read as they come.
+    pub(super) fn is_standard_output(&self) -> bool {
+        self.file.is_none()
+    }
+
+    /// Writes the line of an ended task.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn write(&self, task: &Task, key: &str, whole: Option<&[u8]>) -> io::Result<()> {
+        let line = record::line(task, key, whole);
+        match &self.file {
+            // One call a line: a kill tears at most the last.
+            Some(file) => (&mut &*file).write_all(&line),
+            None => output::bytes(&line),
+        }
+    }
+
+    /// Returns when all that was written is on disk.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) async fn sync(&self) -> io::Result<()> {
+        match &self.file {
+            Some(file) if file.metadata()?.is_file() => {
+                let file = file.try_clone()?;
+                // A slow disk must not keep a second Ctrl-C waiting.
+                tokio::task::spawn_blocking(move || file.sync_all()).await?
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a finished line says of its task.
+fn standing(state: &str) -> Option<Standing> {
+    match state {
+        "completed" => Some(Standing::Completed),
+        "failed" | "cancelled" => Some(Standing::Failed),
+        _ => None,
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).append(true).create(true).open(path)
+}

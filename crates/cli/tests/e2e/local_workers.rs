@@ -1,0 +1,96 @@
+//! Workers that the supervisor starts on its own machine.
+
+use std::collections::BTreeSet;
+
+use rustix::process::{Pid, Signal, kill_process};
+use taskfleet_proto::v1::{TaskState, Worker, WorkerState};
+
+use crate::fleet::{Fleet, Plan, until};
+
+fn signal(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
+}
+
+/// A fleet of two, which notices quickly what hangs.
+async fn start() -> Fleet {
+    let plan = Plan::new(0).local_workers(2).supervisor("PROBE_INTERVAL_MS", "300");
+    plan.supervisor("PROBE_TIMEOUT_MS", "300").start().await
+}
+
+fn pids(workers: &[Worker]) -> BTreeSet<u32> {
+    workers.iter().map(|worker| worker.local_pid).collect()
+}
+
+fn boot_ids(workers: &[Worker]) -> BTreeSet<String> {
+    workers.iter().map(|worker| worker.boot_id.clone()).collect()
+}
+
+async fn until_replaced(fleet: &Fleet, gone: &Worker) -> Worker {
+    until("another worker has taken the place", || async {
+        let workers = fleet.workers().await;
+        let mut ready = workers.into_iter().filter(|worker| worker.state() == WorkerState::Ready);
+        ready.find(|worker| worker.name == gone.name && worker.boot_id != gone.boot_id)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_many_as_are_wanted_serve_and_one_that_dies_is_replaced() {
+    let fleet = start().await;
+    let workers = fleet.workers().await;
+    let names: Vec<&str> = workers.iter().map(|worker| worker.name.as_str()).collect();
+    assert_eq!(names, ["local-1", "local-2"]);
+    signal(workers[0].local_pid, Signal::KILL);
+    until_replaced(&fleet, &workers[0]).await;
+    fleet.until_ready(2).await;
+    let id = fleet.submit("hello").await;
+    assert_eq!(fleet.ended(&id).await.state(), TaskState::Completed);
+    assert_eq!(fleet.worker_processes().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_hangs_is_killed_and_replaced() {
+    let fleet = start().await;
+    let hung = fleet.workers().await.remove(0);
+    signal(hung.local_pid, Signal::STOP);
+    let fresh = until_replaced(&fleet, &hung).await;
+    assert_ne!(fresh.local_pid, hung.local_pid);
+    fleet.until_ready(2).await;
+    let living = fleet.worker_processes();
+    assert_eq!(living.len(), 2, "the one that hung is gone");
+    assert!(!living.contains(&hung.local_pid.cast_signed()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn they_outlive_a_killed_supervisor_and_serve_its_successor_without_a_repeated_call() {
+    let mut fleet = start().await;
+    let before = fleet.workers().await;
+    let id = fleet.submit("hello [sim:ok,deltas=60,delay=50]").await;
+    until("the model was called", || async { (fleet.calls().await.open == 1).then_some(()) }).await;
+    fleet.supervisor().kill();
+    fleet.supervisor().restart().await;
+    fleet.until_ready(2).await;
+    let task = fleet.ended(&id).await;
+    assert_eq!((task.state(), fleet.calls().await.total), (TaskState::Completed, 1));
+    let after = fleet.workers().await;
+    assert_eq!((boot_ids(&after), pids(&after)), (boot_ids(&before), pids(&before)));
+    assert_eq!(fleet.worker_processes().len(), 2, "none was started beside them");
+
+    // The successor watches over those that it has not started itself.
+    signal(after[1].local_pid, Signal::KILL);
+    until_replaced(&fleet, &after[1]).await;
+    fleet.until_ready(2).await;
+    assert_eq!(fleet.worker_processes().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_supervisor_that_is_asked_to_stop_leaves_them_to_its_successor() {
+    let mut fleet = start().await;
+    let before = boot_ids(&fleet.workers().await);
+    fleet.supervisor().terminate();
+    assert!(fleet.supervisor().ended().await.success());
+    assert_eq!(fleet.worker_processes().len(), 2);
+    fleet.supervisor().restart().await;
+    fleet.until_ready(2).await;
+    assert_eq!(boot_ids(&fleet.workers().await), before);
+}

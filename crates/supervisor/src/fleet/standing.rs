@@ -1,0 +1,122 @@
+//! Whether a worker gets new work, and if not, why: one order of reasons for the board, for
+//! lists, and for whoever asks why a task waits.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use taskfleet_core::conduct::{Allowance, Cause};
+use taskfleet_proto::v1::WorkerState;
+
+use super::{LinkState, Member};
+use crate::engine::Engine;
+
+/// Where a worker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Ready,
+    Gone,
+    Redialled,
+    Dialled,
+    Drained,
+    Stopping,
+    NotServing,
+    Unregistered,
+    /// Nothing for so long.
+    SetAside(Cause, Duration),
+    /// One task, to see whether it works again.
+    Probation(Cause),
+}
+
+impl Member {
+    pub(crate) fn standing(&self, engine: &Engine) -> Standing {
+        let known = self.description();
+        match self.link_state() {
+            LinkState::Gone => Standing::Gone,
+            LinkState::Connecting if self.heard_micros() > 0 => Standing::Redialled,
+            LinkState::Connecting => Standing::Dialled,
+            LinkState::Up(_) if self.is_drained() => Standing::Drained,
+            LinkState::Up(_) if known.draining || self.is_leaving() => Standing::Stopping,
+            LinkState::Up(_) if !self.is_serving() => Standing::NotServing,
+            LinkState::Up(_) if known.slots == 0 => Standing::Unregistered,
+            LinkState::Up(_) => match self.allowance(engine) {
+                Allowance::All => Standing::Ready,
+                Allowance::One(cause) => Standing::Probation(cause),
+                Allowance::Nothing(cause, left) => Standing::SetAside(cause, left),
+            },
+        }
+    }
+}
+
+impl Standing {
+    pub(crate) fn takes_work(self) -> bool {
+        matches!(self, Self::Ready | Self::Probation(_))
+    }
+
+    pub(crate) fn is_probation(self) -> bool {
+        matches!(self, Self::Probation(_))
+    }
+
+    pub(crate) fn state(self) -> WorkerState {
+        match self {
+            Self::Ready => WorkerState::Ready,
+            Self::Gone => WorkerState::Lost,
+            Self::Redialled => WorkerState::Suspect,
+            Self::Dialled | Self::Unregistered => WorkerState::Connecting,
+            Self::Drained | Self::Stopping => WorkerState::Draining,
+            Self::NotServing => WorkerState::NotServing,
+            Self::SetAside(..) | Self::Probation(_) => WorkerState::SetAside,
+        }
+    }
+
+    /// Why it gets nothing new, in words; nothing for one that is ready.
+    pub(crate) fn detail(self) -> String {
+        let words = match self {
+            Self::Ready => "",
+            Self::Gone => "its process is gone",
+            Self::Redialled => "its connection broke; it is being dialled",
+            Self::Dialled => "it is being dialled",
+            Self::Drained => "drained by an operator; it ends what it runs and gets nothing new",
+            Self::Stopping => "it is stopping; it ends what it runs and takes nothing new",
+            Self::NotServing => "it says that it is not ready",
+            Self::Unregistered => "it ends what it ran; it has not registered again yet",
+            Self::SetAside(cause, left) => {
+                let seconds = left.as_secs() + 1;
+                return format!("{cause}; it is tried again with one task within {seconds} s");
+            }
+            Self::Probation(cause) => {
+                return format!("{cause}; it gets one task at a time until one shows otherwise");
+            }
+        };
+        words.to_owned()
+    }
+
+    /// The same as one of many.
+    fn in_short(self) -> String {
+        let words = match self {
+            Self::Ready => "ready",
+            Self::Gone => "gone",
+            Self::Redialled | Self::Dialled => "being dialled",
+            Self::Drained => "drained by an operator",
+            Self::Stopping => "stopping",
+            Self::NotServing => "not ready by its own word",
+            Self::Unregistered => "not registered again yet",
+            Self::SetAside(cause, _) | Self::Probation(cause) => {
+                return format!("set aside ({cause})");
+            }
+        };
+        words.to_owned()
+    }
+}
+
+/// Why none of these workers takes work.
+pub(crate) fn why_none_is_ready(standings: &[Standing]) -> String {
+    if standings.is_empty() {
+        return "no worker is ready: none is registered".to_owned();
+    }
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for standing in standings {
+        *counts.entry(standing.in_short()).or_default() += 1;
+    }
+    let counts: Vec<String> =
+        counts.into_iter().map(|(words, count)| format!("{count} {words}")).collect();
+    format!("no worker is ready: {}", counts.join(", "))
+}

@@ -1,0 +1,82 @@
+//! How a local worker is started.
+
+use std::{
+    ffi::OsString,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    process::Stdio,
+};
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::process::{Child, Command};
+
+use super::Mark;
+use crate::engine::Engine;
+
+/// A local worker that finds no supervisor for so long ends itself, in seconds.
+const EXIT_WITHOUT_SUPERVISOR_SECONDS: &str = "60";
+
+/// What all local workers of a supervisor are started with.
+pub(super) struct Starter {
+    command: Vec<OsString>,
+    supervisor: String,
+    store_id: String,
+    join_token: Option<SecretString>,
+}
+
+impl Starter {
+    pub(super) fn new(engine: &Engine, listens: SocketAddr) -> Self {
+        Self {
+            command: engine.settings.local_worker_command.clone(),
+            supervisor: reachable(listens).to_string(),
+            store_id: engine.caller.store_id.clone(),
+            join_token: engine.settings.join_token.clone(),
+        }
+    }
+
+    pub(super) fn mark(&self, number: u32) -> Mark {
+        Mark::new(&self.store_id, number)
+    }
+
+    /// Starts the worker of one place. It inherits the environment, and with it the model
+    /// API's settings; it gets a process group of its own, so that a Ctrl-C meant for the
+    /// supervisor does not reach it; it lives on when the supervisor is gone.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub(super) fn start(&self, number: u32) -> io::Result<Child> {
+        let (program, args) =
+            self.command.split_first().ok_or_else(|| io::Error::other("no worker program"))?;
+        let mark = self.mark(number);
+        let mut command = Command::new(program);
+        command
+            .args(args)
+            .env("TASKFLEET_WORKER__GRPC_LISTEN", "127.0.0.1:0")
+            .env("TASKFLEET_WORKER__ADVERTISE", "127.0.0.1:0")
+            .env("TASKFLEET_WORKER__SUPERVISOR", &self.supervisor)
+            .env("TASKFLEET_WORKER__NAME", format!("local-{number}"))
+            .env(
+                "TASKFLEET_WORKER__EXIT_WITHOUT_SUPERVISOR_SECONDS",
+                EXIT_WITHOUT_SUPERVISOR_SECONDS,
+            )
+            .envs([mark.variable()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .process_group(0);
+        if let Some(token) = &self.join_token {
+            // In the environment, for every user of the machine can read arguments.
+            command.env("TASKFLEET_WORKER__JOIN_TOKEN", token.expose_secret());
+        }
+        command.spawn()
+    }
+}
+
+/// Where a process of this machine reaches us.
+fn reachable(listens: SocketAddr) -> SocketAddr {
+    let ip = match listens.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listens.port())
+}

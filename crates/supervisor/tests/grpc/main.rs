@@ -1,0 +1,11 @@
+//! The supervisor as its clients and operators see it: over gRPC, without any worker.
+// So that clippy knows helpers for tests, too.
+#![cfg(test)]
+
+mod attempts;
+mod input;
+mod listing;
+mod operating;
+mod pruning;
+mod retrying;
+mod support;

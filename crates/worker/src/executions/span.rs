@@ -1,0 +1,120 @@
+//! The span of one call to the model API, by OpenTelemetry's semantic conventions for
+//! generative AI as of version 1.37 (August 2025).
+
+use serde::Deserialize;
+use taskfleet_core::{
+    outcome::Call,
+    task::{Endpoint, TraceContext, Work},
+};
+use taskfleet_runtime::trace::{self, Array, Attribute, Kind, Place, Span, StringValue, Value};
+
+use super::{
+    Job,
+    execution::{Abort, Ending},
+};
+
+/// A call that goes on, when spans are written.
+pub(super) struct CallSpan {
+    place: Place,
+    parent: Option<Place>,
+    began_ms: u64,
+    operation: &'static str,
+    model: String,
+}
+
+impl CallSpan {
+    /// Before the call is made: what it carries along then says that it stands here.
+    pub(super) fn begin(job: &mut Job, default_model: &str, began_ms: u64) -> Option<Self> {
+        if !trace::is_on() {
+            return None;
+        }
+        let said = job.trace.as_ref();
+        let parent = said.and_then(|said| Place::read(&said.traceparent, &said.tracestate));
+        let place = Place::somewhere_under(parent.as_ref())?;
+        let (traceparent, tracestate) = (place.traceparent(), place.tracestate());
+        job.trace = Some(TraceContext { traceparent, tracestate });
+        let (operation, model) = asked(&job.work, default_model);
+        Some(Self { place, parent, began_ms, operation, model: trace::name(&model) })
+    }
+
+    /// The call is over.
+    pub(super) fn end(self, task: &str, lease: u64, ending: &Ending, call: &Call, ended_ms: u64) {
+        let text = |key: &'static str, said: &str| Attribute::new(key, trace::name(said));
+        let mut attributes = vec![
+            Attribute::new("gen_ai.operation.name", self.operation),
+            Attribute::new("gen_ai.provider.name", "openai"),
+            Attribute::new("gen_ai.request.model", self.model.clone()),
+            text("taskfleet.task.id", task),
+            Attribute::new("taskfleet.lease", number(lease)),
+        ];
+        attributes.extend(known(call));
+        Span {
+            name: format!("{} {}", self.operation, self.model),
+            kind: Kind::Client,
+            place: &self.place,
+            parent: self.parent.as_ref(),
+            began_ms: self.began_ms,
+            ended_ms,
+            attributes,
+            failed: failed(ending),
+        }
+        .write();
+    }
+}
+
+/// What is known of a call beyond what was asked.
+fn known(call: &Call) -> Vec<Attribute> {
+    let mut known = Vec::new();
+    if !call.served_model.is_empty() {
+        known.push(Attribute::new("gen_ai.response.model", trace::name(&call.served_model)));
+    }
+    if !call.finish_reason.is_empty() {
+        let reasons = vec![StringValue::from(trace::name(&call.finish_reason))];
+        let reasons = Value::Array(Array::String(reasons));
+        known.push(Attribute::new("gen_ai.response.finish_reasons", reasons));
+    }
+    if let Some(usage) = call.usage {
+        let (input, output) = (number(usage.input_tokens), number(usage.output_tokens));
+        known.push(Attribute::new("gen_ai.usage.input_tokens", input));
+        known.push(Attribute::new("gen_ai.usage.output_tokens", output));
+    }
+    if let Some(status) = call.http_status {
+        known.push(Attribute::new("http.response.status_code", i64::from(status)));
+    }
+    known
+}
+
+fn failed(ending: &Ending) -> Option<&'static str> {
+    match ending {
+        Ending::Answered(_) => None,
+        Ending::Failed(failure) => Some(failure.kind.name()),
+        Ending::Aborted(Abort::Cancelled) => Some("cancelled"),
+        Ending::Aborted(Abort::Released) => Some("released"),
+    }
+}
+
+fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// What is asked of which model.
+fn asked(work: &Work, default_model: &str) -> (&'static str, String) {
+    #[derive(Deserialize)]
+    struct Named {
+        model: String,
+    }
+    match work {
+        Work::Content(content) => {
+            let model = content.model.as_deref().unwrap_or(default_model);
+            ("chat", model.to_owned())
+        }
+        Work::Request(request) => {
+            let named: Option<Named> = serde_json::from_str(&request.body).ok();
+            let operation = match request.endpoint {
+                Endpoint::ChatCompletions | Endpoint::Responses => "chat",
+                Endpoint::Embeddings => "embeddings",
+            };
+            (operation, named.map(|named| named.model).unwrap_or_default())
+        }
+    }
+}
