@@ -7,6 +7,8 @@ mod configuration;
 mod fake;
 mod health;
 mod help;
+#[path = "../shared/loopback.rs"]
+mod loopback;
 mod manage;
 mod resilience;
 mod starting;

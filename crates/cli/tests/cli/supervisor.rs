@@ -8,6 +8,7 @@ mod service;
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use futures::stream;
@@ -20,6 +21,11 @@ use tonic_health::ServingStatus;
 
 pub(crate) use book::Book;
 use service::Service;
+
+use crate::loopback::own_address;
+
+/// How long its end may take.
+const BOUND: Duration = Duration::from_secs(10);
 
 /// What all calls share.
 pub(crate) struct Shared {
@@ -37,20 +43,21 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts one on a free port.
+    /// Starts one at an address of its own.
     pub(crate) async fn start() -> Self {
         let shared = Shared { book: Mutex::default(), changed: watch::Sender::default() };
-        let address = "127.0.0.1:0".to_owned();
+        let address = own_address();
         let (shared, health) = (Arc::new(shared), ServingStatus::Serving);
         let mut supervisor = Self { address, health, shared, serving: None };
         supervisor.restart().await;
         supervisor
     }
 
-    /// Breaks every connection, as a kill does.
+    /// Breaks every connection, as a kill does; nobody listens when this returns.
     pub(crate) fn stop(&mut self) {
         if let Some(serving) = self.serving.take() {
-            serving.shutdown_background();
+            // On a thread of its own: a runtime may not wait inside another one.
+            std::thread::spawn(|| serving.shutdown_timeout(BOUND)).join().unwrap();
         }
     }
 

@@ -9,13 +9,15 @@
 //! assert_eq!(fleet.calls().await.total, 1);
 //! ```
 //!
-//! The store lies in a temporary directory, every port is free to take and kept over restarts,
-//! and each process logs into a file there. Dropping the fleet kills every process and fails
-//! the test when one is left behind that it did not start itself.
+//! The store lies in a temporary directory, every address is its process's own and kept over
+//! restarts, and each process logs into a file there. Dropping the fleet kills every process and
+//! fails the test when one is left behind that it did not start itself.
 
 mod calls;
 mod collector;
 mod leftovers;
+#[path = "../shared/loopback.rs"]
+mod loopback;
 mod parrot;
 mod plan;
 mod process;

@@ -16,7 +16,6 @@ mod promises;
 mod published;
 mod races;
 mod recovery;
-
 mod requests;
 mod scheduling;
 mod set_aside;

@@ -32,7 +32,7 @@ async fn a_worker_that_cannot_reach_the_model_does_not_eat_the_queue_and_comes_b
     let slots = SLOTS.to_string();
     let plan = Plan::new(2).worker_variable("TASKFLEET_WORKER__SLOTS", &slots);
     let mut fleet = plan.start().await;
-    let nowhere = Relay::free_port().await;
+    let nowhere = Relay::nowhere().await;
     let base_url = format!("http://{nowhere}/v1");
     let broken = fleet.add_worker_with(&[("OPENAI_BASE_URL", &base_url)]).await;
     let broken = fleet.worker(broken).name().to_owned();
@@ -66,7 +66,7 @@ async fn a_worker_that_cannot_reach_the_model_does_not_eat_the_queue_and_comes_b
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_all_workers_are_set_aside_tasks_wait_and_say_so() {
     let mut fleet = Plan::new(0).start().await;
-    let nowhere = Relay::free_port().await;
+    let nowhere = Relay::nowhere().await;
     let base_url = format!("http://{nowhere}/v1");
     fleet.add_worker_with(&[("OPENAI_BASE_URL", &base_url)]).await;
     fleet.until_ready(1).await;

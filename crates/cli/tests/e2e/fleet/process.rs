@@ -9,7 +9,10 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use super::wait::{BOUND, until};
+use super::{
+    loopback::own_address,
+    wait::{BOUND, until},
+};
 
 /// How to start it.
 pub(super) struct Spec {
@@ -51,9 +54,9 @@ struct Running {
 }
 
 impl Process {
-    /// Starts it on a free port.
+    /// Starts it at an address of its own.
     pub(super) async fn start(spec: Spec) -> Self {
-        let mut process = Self { spec, address: "127.0.0.1:0".to_owned(), child: None };
+        let mut process = Self { spec, address: own_address(), child: None };
         process.restart().await;
         process
     }
@@ -129,7 +132,7 @@ impl Process {
 
     /// Like [`Process::restart`], at another address.
     pub(crate) async fn restart_elsewhere(&mut self) {
-        "127.0.0.1:0".clone_into(&mut self.address);
+        self.address = own_address();
         self.restart().await;
     }
 

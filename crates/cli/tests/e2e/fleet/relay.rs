@@ -8,6 +8,8 @@ use tokio::{
     task::JoinSet,
 };
 
+use super::loopback::own_address;
+
 /// Relays each connection to the next of its backends, until it is dropped.
 pub(crate) struct Relay {
     _accepting: JoinSet<()>,
@@ -27,9 +29,9 @@ impl Relay {
         Self { _accepting: accepting }
     }
 
-    /// A port that is free now and refuses connections.
-    pub(crate) async fn free_port() -> SocketAddr {
-        TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+    /// Where nobody listens until the test does.
+    pub(crate) async fn nowhere() -> SocketAddr {
+        TcpListener::bind(own_address()).await.unwrap().local_addr().unwrap()
     }
 }
 
