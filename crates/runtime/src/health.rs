@@ -1,10 +1,14 @@
 //! grpc.health.v1: what a service says about itself.
 
+mod readiness;
+
 use tonic_health::{
     ServingStatus,
     pb::health_server::{Health as HealthService, HealthServer},
     server::HealthReporter,
 };
+
+pub use readiness::Readiness;
 
 /// The name under which a process says that it turns, whatever its dependencies.
 pub const LIVE: &str = "live";

@@ -172,6 +172,13 @@ pub trait Store: Send + Sync + 'static {
     /// The number of the latest outcome; 0: none yet.
     fn last_outcome(&self) -> u64;
 
+    /// Whether the writer gets on: waits for its turn like any other write. After one that
+    /// failed it writes and syncs something, so that `Ok` means that writing works again.
+    ///
+    /// # Errors
+    /// Why nothing can be written now.
+    async fn check(&self) -> Result<(), StoreError>;
+
     /// Ends when the store can no longer keep its promises (a sync failed) and the process
     /// must end, to go on from the file.
     async fn broken(&self) -> StoreError;

@@ -147,6 +147,10 @@ impl Store for MemoryStore {
         self.state().tally.last_outcome
     }
 
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn broken(&self) -> StoreError {
         std::future::pending().await
     }

@@ -186,6 +186,10 @@ impl Store for SqliteStore {
         self.writer.tally().last_outcome
     }
 
+    async fn check(&self) -> Result<(), StoreError> {
+        self.writer.write(Weight::of_changes(&[]), |_| Ok(())).await
+    }
+
     async fn broken(&self) -> StoreError {
         self.writer.broken().await
     }

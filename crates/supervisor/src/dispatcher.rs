@@ -1,6 +1,10 @@
 //! Hands ready tasks to workers: decide, commit the claims, start.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use taskfleet_core::{
     TaskId,
@@ -25,6 +29,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// Dispatches until the supervisor stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     while !engine.tasks.is_stopping() {
+        engine.turns.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = turn(&engine).await {
             tracing::error!(%error, "could not read the queue or claim tasks, trying again");
             tokio::time::sleep(PAUSE_AFTER_FAILURE).await;

@@ -16,7 +16,7 @@ use taskfleet_core::{
     task::{TaskRecord, TaskSpec, TaskState},
 };
 use taskfleet_proto::v1;
-use taskfleet_runtime::{Clock, Entropy, Tasks, transport::SharedConnector};
+use taskfleet_runtime::{Clock, Entropy, Tasks, health::Readiness, transport::SharedConnector};
 use taskfleet_store::{Applied, Change, Store, StoreError};
 use tokio::sync::oneshot;
 
@@ -34,9 +34,12 @@ pub(crate) struct Engine {
     pub(crate) connector: SharedConnector,
     pub(crate) entropy: Entropy,
     pub(crate) tasks: Tasks,
+    pub(crate) readiness: Readiness,
     pub(crate) time: Time,
     /// Outcomes that came too late to count.
     pub(crate) stale_results: AtomicU64,
+    /// Turns that the dispatcher has made: how it is seen to get on.
+    pub(crate) turns: AtomicU64,
 }
 
 /// Time for tasks: wall time as it was when the supervisor started, going on steadily, so

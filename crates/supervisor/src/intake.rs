@@ -19,7 +19,7 @@ use taskfleet_store::{NewTask, SubmitError, Submitted};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{board::Slot, engine::Engine};
+use crate::{board::Slot, engine::Engine, watchdog};
 
 /// When a client may ask again after the queue was full.
 const RETRY_WHEN_FULL: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ impl Engine {
     /// the same transaction.
     ///
     /// # Errors
-    /// UNAVAILABLE while stopping, RESOURCE_EXHAUSTED when the queue is full; see
+    /// UNAVAILABLE while stopping or when the store fails, RESOURCE_EXHAUSTED when the queue is full; see
     /// [`SubmitError`].
     pub(crate) async fn submit(
         self: &Arc<Self>,
@@ -42,8 +42,15 @@ impl Engine {
         self.check_room(&specs)?;
         let engine = self.clone();
         let committing = async move { engine.commit(specs).await };
-        let stopping = Err(IntakeError::Stopping);
-        self.to_the_end(committing).await.unwrap_or(stopping)
+        tokio::select! {
+            biased;
+            committed = self.to_the_end(committing) => {
+                committed.unwrap_or(Err(IntakeError::Stopping))
+            }
+            reason = self.readiness.blocked(watchdog::STORE) => {
+                Err(IntakeError::StoreFails(reason))
+            }
+        }
     }
 
     async fn commit(self: &Arc<Self>, specs: Vec<TaskSpec>) -> Result<Vec<Submitted>, IntakeError> {
@@ -67,6 +74,10 @@ impl Engine {
     fn check_room(&self, specs: &[TaskSpec]) -> Result<(), IntakeError> {
         if self.tasks.is_stopping() {
             return Err(IntakeError::Stopping);
+        }
+        // Whoever waits for a store that fails holds memory, and learns nothing by it.
+        if let Some(reason) = self.readiness.reason(watchdog::STORE) {
+            return Err(IntakeError::StoreFails(reason));
         }
         let counts = self.store.counts();
         let bytes: u64 = specs.iter().map(|spec| spec.work.size_bytes()).sum();
@@ -156,6 +167,8 @@ pub(crate) fn digest(spec: &TaskSpec) -> [u8; 32] {
 pub(crate) enum IntakeError {
     #[error("the supervisor is stopping: ask its successor, with the same idempotency key")]
     Stopping,
+    #[error("{0}: it may pass, ask again with the same idempotency key")]
+    StoreFails(String),
     #[error("the queue is full")]
     Full,
     #[error(transparent)]
@@ -166,7 +179,7 @@ impl IntakeError {
     /// The status for a client; `field` names the field of task number n.
     pub(crate) fn status(&self, field: impl Fn(usize, &str) -> String) -> Status {
         match self {
-            Self::Stopping => Status::unavailable(self.to_string()),
+            Self::Stopping | Self::StoreFails(_) => Status::unavailable(self.to_string()),
             Self::Full => {
                 let details = ErrorDetails::with_retry_info(Some(RETRY_WHEN_FULL));
                 Status::with_error_details(Code::ResourceExhausted, self.to_string(), details)

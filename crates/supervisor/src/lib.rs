@@ -23,6 +23,7 @@ mod spans;
 mod supervisor;
 mod sweep;
 mod trust;
+mod watchdog;
 
 pub use process::{WorkerProgram, run_process};
 pub use settings::{Settings, StaticWorker};

@@ -12,7 +12,7 @@ use taskfleet_proto::{
 };
 use taskfleet_runtime::{
     Clock, Entropy, Tasks,
-    health::Health,
+    health::{Health, Readiness},
     process,
     settings::InvalidSettings,
     telemetry::FLUSH_WITHIN,
@@ -28,7 +28,7 @@ use crate::{
     hub::Hub,
     local, recovery, retention,
     settings::Settings,
-    sweep,
+    sweep, watchdog,
 };
 
 /// The services whose health is told by name.
@@ -131,8 +131,10 @@ impl Supervisor {
             connector: parts.connector,
             entropy: parts.entropy,
             tasks: Tasks::default(),
+            readiness: Readiness::default(),
             time: Time::starting(parts.clock),
             stale_results: 0.into(),
+            turns: 0.into(),
         };
         Ok(Self { engine: Arc::new(engine), listener: parts.listener })
     }
@@ -155,6 +157,10 @@ impl Supervisor {
             engine.stand_static(listed);
         }
         engine.tasks.spawn_critical("dispatcher", dispatcher::run(engine.clone()));
+        engine
+            .tasks
+            .spawn_critical("watch over the dispatcher", watchdog::dispatcher(engine.clone()));
+        engine.tasks.spawn_critical("watch over the store", watchdog::store(engine.clone()));
         engine.tasks.spawn_critical("deadline sweep", sweep::deadlines(engine.clone()));
         engine.tasks.spawn_critical("pruning", retention::prune(engine.clone()));
         engine.tasks.spawn_critical("difference sweep", sweep::differences(engine.clone()));
@@ -166,9 +172,9 @@ impl Supervisor {
         let server =
             serve(router, self.listener, async move { stopping.stopping().await }, GRACE_FOR_CALLS);
         let mut server = std::pin::pin!(server);
-        health.set_ready(true).await;
         let ended = tokio::select! {
             () = stop => Ok(()),
+            never = engine.readiness.show(&health) => match never {},
             served = &mut server => served.map(drop).map_err(Error::from),
             error = engine.store.broken() => Err(error.into()),
             name = engine.tasks.critical_failure() => Err(Error::CriticalTask(name)),

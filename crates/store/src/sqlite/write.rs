@@ -10,7 +10,7 @@ use super::{
     codes::{Columns, signed},
     rows::{attempt, attempt_columns, read_record, record_columns},
 };
-pub(super) use statements::put_tally;
+pub(super) use statements::{put_tally, touch};
 
 use crate::{
     decide,

@@ -17,7 +17,7 @@ use tokio::sync::{SetOnce, mpsc, oneshot};
 
 use super::{
     fault::Fault,
-    write::{Unit, put_tally},
+    write::{Unit, put_tally, touch},
 };
 use crate::{error::StoreError, tally::Tally};
 use job::{Job, Write};
@@ -67,7 +67,8 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let (queue, commands) = mpsc::channel(WAITING);
         let shown = Arc::new(Shown { tally: Mutex::new(tally), broken: SetOnce::new() });
-        let mut thread = Thread { connection, epoch, tally, shown: Arc::clone(&shown) };
+        let mut thread =
+            Thread { connection, epoch, tally, in_doubt: false, shown: Arc::clone(&shown) };
         let run = move || thread.run(commands);
         let thread = Some(super::spawn("store-writer".to_owned(), run)?);
         Ok(Self { queue: Some(queue), thread, shown })
@@ -119,6 +120,9 @@ struct Thread {
     connection: Connection,
     epoch: Epoch,
     tally: Tally,
+    /// The latest transaction failed: the next one writes, whatever it is for, so that its
+    /// answer says whether writing works.
+    in_doubt: bool,
     shown: Arc<Shown>,
 }
 
@@ -137,7 +141,9 @@ impl Thread {
     }
 
     fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-        self.transact(group).map_err(|fault| {
+        let done = self.transact(group);
+        self.in_doubt = done.is_err();
+        done.map_err(|fault| {
             if fault.fatal {
                 self.shown.set_broken(fault.error.clone());
             }
@@ -149,8 +155,8 @@ impl Thread {
     fn transact(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Fault> {
         let begun = Transaction::new(&mut self.connection, TransactionBehavior::Immediate);
         let transaction = begun.map_err(|error| Fault::of(&error))?;
-        let tally = fill(&transaction, group, self.epoch, self.tally);
-        let tally = tally.map_err(|error| Fault::of(&error))?;
+        let unit = Unit { connection: &transaction, epoch: self.epoch, tally: self.tally };
+        let tally = fill(unit, group, self.in_doubt).map_err(|error| Fault::of(&error))?;
         transaction.commit().map_err(|error| Fault::of_commit(&error))?;
         self.tally = tally;
         *self.shown.tally.lock().unwrap_or_else(PoisonError::into_inner) = tally;
@@ -182,20 +188,18 @@ fn gather(first: Box<dyn Job>, from: &mut mpsc::Receiver<Box<dyn Job>>) -> Vec<B
     group
 }
 
-/// Does what each command says; answers with the numbers after it.
-fn fill(
-    connection: &Connection,
-    group: &mut [Box<dyn Job>],
-    epoch: Epoch,
-    before: Tally,
-) -> rusqlite::Result<Tally> {
-    let mut unit = Unit { connection, epoch, tally: before };
+/// Does what each command says, in `unit`; answers with the numbers after it.
+fn fill(mut unit: Unit<'_>, group: &mut [Box<dyn Job>], always: bool) -> rusqlite::Result<Tally> {
+    let before = unit.tally;
     for job in group {
         job.run(&mut unit)?;
     }
+    if always {
+        touch(unit.connection)?;
+    }
     // Nothing changed, nothing to sync.
-    if unit.tally != before {
-        put_tally(connection, &unit.tally)?;
+    if unit.tally != before || always {
+        put_tally(unit.connection, &unit.tally)?;
     }
     Ok(unit.tally)
 }

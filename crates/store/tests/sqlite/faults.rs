@@ -33,10 +33,12 @@ async fn a_full_disk_is_waited_out() {
     disk.fill(true);
     let refused = store.submit(vec![task(2)], at(1)).await;
     assert_eq!(refused, Err(SubmitError::Store(StoreError::Full)));
+    assert_eq!(store.check().await, Err(StoreError::Full), "checked by writing");
     assert_eq!(store.counts(), counts);
     assert!(store.task(task(2).id, 0).await.unwrap().is_none());
     assert!(store.broken().now_or_never().is_none());
     disk.fill(false);
+    assert_eq!(store.check().await, Ok(()));
     store.submit(vec![task(2)], at(1)).await.unwrap();
     drop(store);
     assert_eq!(open(&path).unwrap().counts().queued, 2);

@@ -7,5 +7,6 @@ mod input;
 mod listing;
 mod operating;
 mod pruning;
+mod readiness;
 mod retrying;
 mod support;

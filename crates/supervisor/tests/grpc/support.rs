@@ -1,6 +1,8 @@
 //! A supervisor in this process, and words to ask it in.
 
+mod gate;
 mod history;
+mod worker;
 
 use std::{future::Future, net::Ipv4Addr, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -22,7 +24,9 @@ use tonic::{
 };
 use tonic_types::StatusExt;
 
+pub(crate) use gate::{Fault, Gate};
 pub(crate) use history::{History, now};
+pub(crate) use worker::ListedWorker;
 
 /// Longer than anything here takes, so that only a test that would never end reaches it.
 const BOUND: Duration = Duration::from_secs(20);

@@ -1,0 +1,90 @@
+//! Why a service is not ready.
+
+use std::{collections::BTreeMap, convert::Infallible};
+
+use tokio::sync::watch;
+
+use super::Health;
+
+/// What keeps a service from being ready, by the part that says so. It is ready while
+/// nothing does.
+#[derive(Debug, Default)]
+pub struct Readiness {
+    reasons: watch::Sender<BTreeMap<&'static str, String>>,
+}
+
+impl Readiness {
+    /// `part` does not do its work, for this reason; until [`Readiness::clear`].
+    pub fn block(&self, part: &'static str, reason: impl Into<String>) {
+        let reason = reason.into();
+        self.reasons.send_if_modified(|reasons| {
+            let changed = reasons.get(part) != Some(&reason);
+            if changed {
+                tracing::error!(part, %reason, "not ready");
+                reasons.insert(part, reason);
+            }
+            changed
+        });
+    }
+
+    /// `part` does its work again.
+    pub fn clear(&self, part: &'static str) {
+        self.reasons.send_if_modified(|reasons| {
+            let changed = reasons.remove(part).is_some();
+            if changed {
+                tracing::info!(part, "ready again");
+            }
+            changed
+        });
+    }
+
+    /// Why `part` does not do its work; `None`: it does.
+    #[must_use]
+    pub fn reason(&self, part: &str) -> Option<String> {
+        self.reasons.borrow().get(part).cloned()
+    }
+
+    /// Waits until `part` does not do its work; says why.
+    pub async fn blocked(&self, part: &str) -> String {
+        let mut reasons = self.reasons.subscribe();
+        loop {
+            if let Some(reason) = reasons.borrow_and_update().get(part) {
+                return reason.clone();
+            }
+            changed(&mut reasons).await;
+        }
+    }
+
+    /// Shows in `health` whether the service is ready, and each change of it, for as long as
+    /// this is polled.
+    pub async fn show(&self, health: &Health) -> Infallible {
+        let mut reasons = self.reasons.subscribe();
+        loop {
+            let ready = reasons.borrow_and_update().is_empty();
+            health.set_ready(ready).await;
+            changed(&mut reasons).await;
+        }
+    }
+}
+
+async fn changed<T>(reasons: &mut watch::Receiver<T>) {
+    if reasons.changed().await.is_err() {
+        // Whoever calls this borrows the sender: it cannot be gone.
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_has_its_own_reason_and_one_is_enough() {
+        let readiness = Readiness::default();
+        readiness.block("store", "its disk is full");
+        readiness.block("dispatcher", "it stands still");
+        readiness.clear("store");
+        assert_eq!(readiness.reason("store"), None);
+        assert_eq!(readiness.reason("dispatcher").as_deref(), Some("it stands still"));
+    }
+}
