@@ -55,6 +55,12 @@ pub enum Event {
     },
     /// The client wants no result any more.
     Cancel,
+    /// The client wants none as long as the task is in this state: it chose the task by it, and
+    /// a task that has begun since may be paid for already.
+    CancelIf {
+        /// Queued or running.
+        state: TaskState,
+    },
     /// The deadline passed.
     Expire,
     /// Every worker that could run it takes smaller requests only.
@@ -73,6 +79,9 @@ pub enum Refusal {
     /// The task has ended; terminal states never change.
     #[error("the task has ended")]
     Terminal(TaskState),
+    /// It is in this state, and not in the one that was asked for.
+    #[error("the task is in another state")]
+    OtherState(TaskState),
     /// Another lease is the task's now.
     #[error("the lease is stale")]
     Stale,
@@ -185,7 +194,10 @@ pub fn apply(
             | Event::NotStarted { .. },
         ) => Err(Refusal::Stale),
 
-        (Queued | Running, Event::Cancel) => {
+        (state @ (Queued | Running), Event::CancelIf { state: wanted }) if state != *wanted => {
+            Err(Refusal::OtherState(state))
+        }
+        (Queued | Running, Event::Cancel | Event::CancelIf { .. }) => {
             let kind = Some(FailureKind::Cancelled);
             Ok(finish(task, Cancelled, LeaseEnd::Cancelled, kind, true, now))
         }

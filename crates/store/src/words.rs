@@ -12,7 +12,7 @@ pub(crate) fn of_task(event: &Event) -> String {
                  around it, {max_request_bytes} bytes are taken"
             );
         }
-        Event::Cancel => "cancelled by its client",
+        Event::Cancel | Event::CancelIf { .. } => "cancelled by its client",
         Event::Expire => "its deadline passed",
         Event::Lost { .. } => "workers died, hung or were cut off with it too often",
         Event::NotStarted { .. } => "workers handed it back too often",
@@ -29,7 +29,7 @@ pub(crate) fn of_task(event: &Event) -> String {
 /// Why one lease of a task ended; empty if it completed.
 pub(crate) fn of_lease(event: &Event) -> String {
     let words = match event {
-        Event::Cancel => "cancelled by its client",
+        Event::Cancel | Event::CancelIf { .. } => "cancelled by its client",
         Event::Expire => "the task's deadline passed",
         Event::Lost { .. } => "the worker died, hung or was cut off",
         Event::NotStarted { .. } => "the worker did not start it",

@@ -1,6 +1,7 @@
 //! The services, as clients, operators and workers see them.
 
 mod backup;
+mod cancel;
 mod cursor;
 mod fleet_service;
 mod list;

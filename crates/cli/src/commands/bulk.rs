@@ -9,6 +9,7 @@ use std::{
 
 use clap::Args;
 use futures::{StreamExt, stream};
+use taskfleet_proto::v1::TaskState;
 
 use super::filter::{FilterArgs, Pages, State, in_words};
 use crate::{
@@ -53,8 +54,19 @@ pub(super) struct Deed {
 pub(super) struct Told {
     /// The line of data.
     pub(super) line: String,
-    /// Whether something was changed.
-    pub(super) changed: bool,
+    /// What became of the task.
+    pub(super) outcome: Outcome,
+}
+
+/// What became of one task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It was done.
+    Done,
+    /// It had been done, or had ended, before.
+    Before,
+    /// The task left the state that it was chosen by before its turn came.
+    Left,
 }
 
 impl BulkArgs {
@@ -83,6 +95,12 @@ impl BulkArgs {
             return Ok(None);
         }
         Ok(Some(ids))
+    }
+
+    /// The one state that the tasks were chosen by.
+    pub(super) fn only_state(&self) -> Option<TaskState> {
+        let (first, rest) = self.filter.states.split_first()?;
+        rest.iter().all(|state| state == first).then(|| first.wire())
     }
 
     /// Refuses what chooses nothing, or in two ways.
@@ -133,7 +151,8 @@ pub(super) async fn each<T, F>(
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    let (all, mut changed, mut code) = (ids.len() as u64, 0, ExitCode::SUCCESS);
+    let (all, mut done, mut left) = (ids.len() as u64, 0, 0);
+    let mut code = ExitCode::SUCCESS;
     let act = &act;
     let acting = ids.into_iter().map(|id| async move {
         let answer = ask::persist(PATIENCE, output::talk, || act(id.clone())).await;
@@ -144,7 +163,8 @@ where
         match answer {
             Ok(answer) => {
                 let told = tell(&id, &answer)?;
-                changed += u64::from(told.changed);
+                done += u64::from(told.outcome == Outcome::Done);
+                left += u64::from(told.outcome == Outcome::Left);
                 output::line(&told.line)?;
             }
             Err(refused @ Failure::Refused(_)) => {
@@ -153,9 +173,19 @@ where
             Err(failure) => return Err(failure.into()),
         }
     }
-    if all > 1 {
-        let (changed, all) = (grouped(changed), counted(all, "task"));
-        output::talk(&format!("{changed} of {all} {}.", deed.done));
+    if all > 1 || left > 0 {
+        output::talk(&summary(deed, all, done, left));
     }
     Ok(code)
+}
+
+/// "3 of 5 tasks cancelled; 2 left alone: not in the state that was asked for any more."
+fn summary(deed: &Deed, all: u64, done: u64, left: u64) -> String {
+    let left = match left {
+        0 => String::new(),
+        left => {
+            format!("; {} left alone: not in the state that was asked for any more", grouped(left))
+        }
+    };
+    format!("{} of {} {}{left}.", grouped(done), counted(all, "task"), deed.done)
 }

@@ -84,7 +84,7 @@ impl ValueEnum for Kind {
 }
 
 impl State {
-    fn wire(self) -> TaskState {
+    pub(super) fn wire(self) -> TaskState {
         match self {
             Self::Queued => TaskState::Queued,
             Self::Running => TaskState::Running,

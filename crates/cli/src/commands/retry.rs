@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use taskfleet_proto::v1::{RetryTaskRequest, RetryTaskResponse};
 
 use super::{
-    bulk::{self, BulkArgs, Deed, Told},
+    bulk::{self, BulkArgs, Deed, Outcome, Told},
     filter::State,
 };
 use crate::{args::Global, client::Client, failure::Failure, json, words};
@@ -42,5 +42,6 @@ fn tell(global: &Global, id: &str, answer: &RetryTaskResponse) -> anyhow::Result
     } else {
         format!("{id} retried as {new}")
     };
-    Ok(Told { line, changed: !answer.existing })
+    let outcome = if answer.existing { Outcome::Before } else { Outcome::Done };
+    Ok(Told { line, outcome })
 }

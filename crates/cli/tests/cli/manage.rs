@@ -80,6 +80,19 @@ async fn a_group_is_cancelled_except_for_what_has_ended() {
 }
 
 #[tokio::test]
+async fn a_queued_task_that_begins_before_its_cancel_comes_is_left_alone_and_counted() {
+    let room = room(5).await;
+    room.supervisor.book().begin_at_cancel = vec![3];
+    let ran = run(&room, &["cancel", "--group", "g", "--state", "queued"]).await;
+    let said = "task-4 cancelled\ntask-3 left alone: running by now\ntask-2 cancelled\n";
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), said), "{ran:?}");
+    let counted = "2 of 3 tasks cancelled; 1 left alone: not in the state that was asked for";
+    assert!(ran.stderr.contains(counted), "{}", ran.stderr);
+    let ran = run(&room, &["cancel", "--group", "g", "--state", "queued,running"]).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "task-3 cancelled\n"), "{ran:?}");
+}
+
+#[tokio::test]
 async fn a_reader_that_has_seen_enough_is_no_failure() {
     let room = room(2_000).await;
     let mut command = command(&["list", "--all", "--json", "--address", &room.supervisor.address]);

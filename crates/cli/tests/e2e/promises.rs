@@ -100,7 +100,7 @@ async fn a_cancel_closes_the_call_to_the_api_within_a_second() {
     let fleet = Fleet::start(1).await;
     let id = fleet.submit("hello [sim:ok,deltas=600,delay=100]").await;
     until("the model was called", || async { (fleet.calls().await.open == 1).then_some(()) }).await;
-    let request = CancelTaskRequest { task_id: id.clone() };
+    let request = CancelTaskRequest { task_id: id.clone(), ..Default::default() };
     let cancelled = fleet.tasks().cancel_task(request.clone()).await.unwrap().into_inner();
     assert!(cancelled.cancelled);
     assert_eq!(cancelled.state(), TaskState::Cancelled);

@@ -74,13 +74,13 @@ async fn a_cancel_whose_client_hangs_up_still_ends_the_call() {
         let (mut client, task_id) = (fleet.tasks(), id.clone());
         async move {
             let patience = Duration::from_micros(200 * n as u64);
-            let cancel = client.cancel_task(CancelTaskRequest { task_id });
+            let cancel = client.cancel_task(CancelTaskRequest { task_id, ..Default::default() });
             tokio::time::timeout(patience, cancel).await.is_ok()
         }
     };
     join_all(ids.iter().enumerate().map(hang_up)).await;
     for id in &ids {
-        let request = CancelTaskRequest { task_id: id.clone() };
+        let request = CancelTaskRequest { task_id: id.clone(), ..Default::default() };
         fleet.tasks().cancel_task(request).await.unwrap();
     }
     until_nothing_runs(&fleet).await;
@@ -96,7 +96,9 @@ async fn a_cancel_that_meets_the_start_of_its_task_leaves_no_call_behind() {
         .await;
     let cancels = ids.iter().map(|id| {
         let (mut client, task_id) = (fleet.tasks(), id.clone());
-        async move { client.cancel_task(CancelTaskRequest { task_id }).await.unwrap() }
+        async move {
+            client.cancel_task(CancelTaskRequest { task_id, ..Default::default() }).await.unwrap()
+        }
     });
     join_all(cancels).await;
     until_nothing_runs(&fleet).await;

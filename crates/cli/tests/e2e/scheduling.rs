@@ -60,7 +60,8 @@ async fn a_batch_of_one_tenant_delays_another_tenants_task_by_one_slot_at_most()
 /// Leaves nothing to be waited for.
 async fn submit_cancel(fleet: &Fleet, tasks: &[String]) {
     for id in tasks {
-        let request = taskfleet_proto::v1::CancelTaskRequest { task_id: id.clone() };
+        let request =
+            taskfleet_proto::v1::CancelTaskRequest { task_id: id.clone(), ..Default::default() };
         fleet.tasks().cancel_task(request).await.unwrap();
     }
 }

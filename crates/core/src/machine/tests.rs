@@ -81,6 +81,21 @@ fn terminal_states_never_change() {
 }
 
 #[test]
+fn a_cancel_on_condition_leaves_a_task_alone_that_is_in_another_state_by_now() {
+    use TaskState::{Cancelled, Queued, Running};
+    for (mut task, is, other) in [(queued(), Queued, Running), (running(), Running, Queued)] {
+        let before = task.clone();
+        let refusal = step(&mut task, Event::CancelIf { state: other }, at(1));
+        assert_eq!(refusal, Err(Refusal::OtherState(is)));
+        assert_eq!(task, before);
+        step(&mut task, Event::CancelIf { state: is }, at(1)).unwrap();
+        assert_eq!((task.state, task.kind), (Cancelled, Some(FailureKind::Cancelled)));
+        let refusal = step(&mut task, Event::CancelIf { state: is }, at(2));
+        assert_eq!(refusal, Err(Refusal::Terminal(Cancelled)));
+    }
+}
+
+#[test]
 fn a_stale_outcome_changes_nothing() {
     let mut task = running();
     let old = task.lease;

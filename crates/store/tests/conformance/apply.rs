@@ -213,6 +213,24 @@ pub(crate) async fn terminal_states_never_change(ground: &Ground) {
     assert_eq!(ground.store.last_outcome(), 1);
 }
 
+pub(crate) async fn a_cancel_on_condition_is_decided_by_the_state_that_is_written(ground: &Ground) {
+    let (began, waits) = (ground.queued(content("a")).await, ground.queued(content("b")).await);
+    let epoch = ground.store.identity().epoch;
+    let only_queued = Event::CancelIf { state: TaskState::Queued };
+    // Both were seen queued; the first is claimed in the very transaction of its cancel.
+    let changes = vec![
+        change(began, Event::Claim { holder: holder(1), epoch }),
+        change(began, only_queued.clone()),
+        change(waits, only_queued),
+    ];
+    let answers = ground.store.apply(changes, at(1)).await.unwrap();
+    let lease = answers[0].as_ref().unwrap().record.lease;
+    assert_eq!(answers[1], Err(Refusal::OtherState(TaskState::Running)));
+    assert_eq!(answers[2].as_ref().unwrap().record.state, TaskState::Cancelled);
+    assert_eq!(error_after(ground, waits).await, "cancelled by its client");
+    ground.apply(began, completed(lease, "goes on"), at(2)).await.unwrap();
+}
+
 pub(crate) async fn a_refusal_does_not_touch_the_other_changes(ground: &Ground) {
     let (one, lease_one) = ground.running(content("one")).await;
     let (two, lease_two) = ground.running(content("two")).await;

@@ -65,6 +65,7 @@ promises! {
         throttles_hand_backs_and_losses_are_counted_apart,
         a_backoff_is_kept,
         terminal_states_never_change,
+        a_cancel_on_condition_is_decided_by_the_state_that_is_written,
         a_refusal_does_not_touch_the_other_changes,
         each_change_of_a_call_sees_the_former,
         an_unknown_task_is_refused,

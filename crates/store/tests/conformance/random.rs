@@ -43,6 +43,7 @@ enum Happening {
     CutOff,
     Adopt,
     Cancel,
+    CancelIf(TaskState),
     Expire,
     TooLarge,
 }
@@ -69,8 +70,8 @@ fn draft() -> impl Strategy<Value = Draft> {
 
 fn happening() -> impl Strategy<Value = Happening> {
     use Happening::{
-        Abort, Adopt, Cancel, Claim, Complete, CutOff, Expire, Fail, Lose, NotStart, Release,
-        TooLarge,
+        Abort, Adopt, Cancel, CancelIf, Claim, Complete, CutOff, Expire, Fail, Lose, NotStart,
+        Release, TooLarge,
     };
     let failure = proptest::sample::select(&FailureKind::ALL[..]).prop_map(Fail);
     prop_oneof![
@@ -78,7 +79,13 @@ fn happening() -> impl Strategy<Value = Happening> {
         3 => Just(Complete),
         2 => failure,
         4 => proptest::sample::select(vec![Release, Abort, Lose, NotStart, CutOff, Adopt]),
-        1 => proptest::sample::select(vec![Cancel, Expire, TooLarge]),
+        1 => proptest::sample::select(vec![
+            Cancel,
+            CancelIf(TaskState::Queued),
+            CancelIf(TaskState::Running),
+            Expire,
+            TooLarge,
+        ]),
     ]
 }
 
@@ -189,6 +196,7 @@ impl Pair {
             Happening::CutOff => Event::CutOff { lease },
             Happening::Adopt => Event::Adopt { lease, holder: holder(3) },
             Happening::Cancel => Event::Cancel,
+            Happening::CancelIf(state) => Event::CancelIf { state },
             Happening::Expire => Event::Expire,
             Happening::TooLarge => Event::TooLarge { max_request_bytes: 7 },
         }

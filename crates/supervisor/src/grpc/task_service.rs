@@ -3,12 +3,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use futures::Stream;
-use taskfleet_core::{
-    TaskId, limits,
-    machine::{Event, Refusal},
-    outcome::Payload,
-    task::TaskSpec,
-};
+use taskfleet_core::{TaskId, limits, outcome::Payload, task::TaskSpec};
 use taskfleet_proto::{
     FieldError, check_names, parse_id, read_spec,
     v1::{self, task_service_server::TaskService},
@@ -17,7 +12,7 @@ use taskfleet_runtime::trace::Place;
 use taskfleet_store::{Submitted, TaskDetail};
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{cursor, list, retry, status, view, watch};
+use super::{cancel, cursor, list, retry, status, view, watch};
 use crate::engine::Engine;
 
 /// Of a result this much stands in a message, in bytes: with all around it, it stays below
@@ -134,18 +129,7 @@ impl TaskService for TaskApi {
         &self,
         request: Request<v1::CancelTaskRequest>,
     ) -> Result<Response<v1::CancelTaskResponse>, Status> {
-        let id = parse_id("task_id", &request.get_ref().task_id)?;
-        let change = self.engine.change(id, Event::Cancel);
-        let results = self.engine.apply(vec![change]).await;
-        let results = results.map_err(|error| status::of_store(&error))?;
-        let (state, cancelled) = match results.first() {
-            Some(Ok(applied)) => (applied.record.state, true),
-            Some(Err(Refusal::Terminal(state))) => (*state, false),
-            _ => return Err(status::no_such_task()),
-        };
-        let mut answer = v1::CancelTaskResponse { cancelled, ..v1::CancelTaskResponse::default() };
-        answer.set_state(state.into());
-        Ok(Response::new(answer))
+        cancel::cancel(&self.engine, request.get_ref()).await.map(Response::new)
     }
 
     async fn retry_task(

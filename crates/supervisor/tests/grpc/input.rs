@@ -155,7 +155,10 @@ async fn about(rig: &Rig, id: &str) -> Vec<Status> {
         tasks.get_task(GetTaskRequest { task_id: task_id() }).await.err(),
         tasks.get_result(GetResultRequest { task_id: task_id(), offset: 0 }).await.err(),
         tasks.watch_task(WatchTaskRequest { task_id: task_id(), cursor }).await.err(),
-        tasks.cancel_task(CancelTaskRequest { task_id: task_id() }).await.err(),
+        tasks
+            .cancel_task(CancelTaskRequest { task_id: task_id(), ..Default::default() })
+            .await
+            .err(),
         tasks.retry_task(RetryTaskRequest { task_id: task_id(), idempotency_key: key }).await.err(),
     ]
     .map(|refused| refused.expect("a refusal"))
@@ -180,12 +183,29 @@ async fn a_task_that_does_not_exist_is_refused_by_its_id() {
 async fn cancelling_what_has_ended_says_so_and_changes_nothing() {
     let rig = Rig::start().await;
     let task_id = rig.submit(prompt("hi")).await;
-    let request = CancelTaskRequest { task_id: task_id.clone() };
+    let request = CancelTaskRequest { task_id: task_id.clone(), ..Default::default() };
     assert!(rig.tasks().cancel_task(request.clone()).await.unwrap().into_inner().cancelled);
     let before = rig.get(&task_id).await;
     let again = rig.tasks().cancel_task(request).await.unwrap().into_inner();
     assert_eq!((again.cancelled, again.state()), (false, TaskState::Cancelled));
     assert_eq!(rig.get(&task_id).await, before);
+}
+
+#[tokio::test]
+async fn a_cancel_on_condition_leaves_alone_what_is_in_another_state() {
+    let rig = Rig::start().await;
+    let task_id = rig.submit(prompt("waits")).await;
+    let only_if = async |state: i32| {
+        let request = CancelTaskRequest { task_id: task_id.clone(), only_if_state: state };
+        rig.tasks().cancel_task(request).await.map(tonic::Response::into_inner)
+    };
+    for not_open in [TaskState::Completed.into(), TaskState::Cancelled.into(), 99] {
+        assert_refused(only_if(not_open).await, Code::InvalidArgument, "only_if_state");
+    }
+    let left = only_if(TaskState::Running.into()).await.unwrap();
+    assert_eq!((left.cancelled, left.state()), (false, TaskState::Queued));
+    assert_eq!(rig.get(&task_id).await.state(), TaskState::Queued);
+    assert!(only_if(TaskState::Queued.into()).await.unwrap().cancelled);
 }
 
 #[tokio::test]

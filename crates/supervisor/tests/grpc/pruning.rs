@@ -55,7 +55,8 @@ async fn a_cursor_from_before_the_pruning_goes_on_with_what_is_kept() {
     let rig = Rig::start_with(store, settings).await;
     until_gone(&rig, &old).await;
     let id = rig.submit(prompt("new")).await;
-    let cancel = taskfleet_proto::v1::CancelTaskRequest { task_id: id.clone() };
+    let cancel =
+        taskfleet_proto::v1::CancelTaskRequest { task_id: id.clone(), ..Default::default() };
     rig.tasks().cancel_task(cancel).await.unwrap();
     let from_the_start = WatchTasksRequest { cursor: "o1:0".into(), ..Default::default() };
     let mut feed = rig.tasks().watch_tasks(from_the_start).await.unwrap().into_inner();

@@ -20,7 +20,7 @@ async fn retry(rig: &Rig, task_id: &str, key: &str) -> Result<RetryTaskResponse,
 
 async fn cancelled(rig: &Rig, spec: TaskSpec) -> String {
     let id = rig.submit(spec).await;
-    let request = CancelTaskRequest { task_id: id.clone() };
+    let request = CancelTaskRequest { task_id: id.clone(), ..Default::default() };
     assert!(rig.tasks().cancel_task(request).await.unwrap().into_inner().cancelled);
     id
 }

@@ -30,6 +30,8 @@ pub(crate) struct Book {
     pub(crate) away_from: usize,
     /// Batches are taken and never answered.
     pub(crate) mute: bool,
+    /// These begin to run when their cancel comes.
+    pub(crate) begin_at_cancel: Vec<usize>,
     /// Of each result this much stands in a message, in bytes; 0: all.
     pub(crate) inline: usize,
 }
@@ -97,6 +99,13 @@ impl Book {
         let mut result = TaskResult { error: "no".into(), ..TaskResult::default() };
         result.set_kind(FailureKind::InvalidRequest);
         self.end(index, TaskState::Failed, result);
+    }
+
+    /// A worker was faster than the client.
+    pub(super) fn begin_before_cancel(&mut self, index: usize) {
+        if self.begin_at_cancel.contains(&index) {
+            self.tasks[index].set_state(TaskState::Running);
+        }
     }
 
     /// Ends a task as its client wants it.

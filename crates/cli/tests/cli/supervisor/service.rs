@@ -148,8 +148,12 @@ impl TaskService for Service {
         request: Request<v1::CancelTaskRequest>,
     ) -> Answer<v1::CancelTaskResponse> {
         let cancelled = self.book(|book| {
-            let index = book.index(&request.get_ref().task_id).ok_or_else(no_such_task)?;
-            let cancelled = book.tasks[index].result.is_none();
+            let request = request.get_ref();
+            let index = book.index(&request.task_id).ok_or_else(no_such_task)?;
+            book.begin_before_cancel(index);
+            let state = book.tasks[index].state;
+            let is_meant = [0, state].contains(&request.only_if_state);
+            let cancelled = is_meant && book.tasks[index].result.is_none();
             if cancelled {
                 book.cancel(index);
             }

@@ -91,7 +91,7 @@ async fn a_cancelled_tasks_stream_is_dropped_also_before_its_first_message() {
     for script in ["[do:wait=600000,done]", "[do:work,hang]"] {
         let id = fleet.submit(script).await;
         until_said(&fleet, "published-0", "called", &id).await;
-        let request = CancelTaskRequest { task_id: id.clone() };
+        let request = CancelTaskRequest { task_id: id.clone(), ..Default::default() };
         fleet.tasks().cancel_task(request).await.unwrap();
         until_said(&fleet, "published-0", "dropped", &id).await;
         assert_eq!(fleet.get(&id).await.state(), TaskState::Cancelled);
