@@ -31,8 +31,8 @@ pub use list::{TaskFilter, TaskPage};
 pub use memory::MemoryStore;
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use types::{
-    Applied, Attempt, Change, Counts, Identity, NewTask, OutcomeFilter, OutcomePage, Running,
-    StoredResult, Submitted, TaskDetail, TaskMeta, Totals,
+    Applied, Attempt, Change, Counts, Identity, Keyed, NewTask, OutcomeFilter, OutcomePage,
+    Running, StoredResult, Submitted, TaskDetail, TaskMeta, Totals,
 };
 
 /// Keeps tasks. Every write that is answered with `Ok` is durable.
@@ -60,6 +60,12 @@ pub trait Store: Send + Sync + 'static {
         tasks: Vec<NewTask>,
         now: Timestamp,
     ) -> Result<Vec<Submitted>, SubmitError>;
+
+    /// The tasks that these idempotency keys belong to, for those that are known, in any order.
+    ///
+    /// # Errors
+    /// When they could not be read.
+    async fn keyed(&self, keys: Vec<String>) -> Result<Vec<Keyed>, StoreError>;
 
     /// Applies events, in the order given, in one transaction with whatever else waits to
     /// be written. A refusal of one changes nothing and does not touch the others.

@@ -21,8 +21,8 @@ use crate::{
     error::{BackupError, StoreError, SubmitError},
     list::{TaskFilter, TaskPage},
     types::{
-        Applied, Change, Counts, Identity, NewTask, OutcomeFilter, OutcomePage, Running, Submitted,
-        TaskDetail, Totals,
+        Applied, Change, Counts, Identity, Keyed, NewTask, OutcomeFilter, OutcomePage, Running,
+        Submitted, TaskDetail, Totals,
     },
 };
 use state::State;
@@ -68,6 +68,10 @@ impl Store for MemoryStore {
         now: Timestamp,
     ) -> Result<Vec<Submitted>, SubmitError> {
         self.state().submit(&tasks, self.identity.epoch, now)
+    }
+
+    async fn keyed(&self, keys: Vec<String>) -> Result<Vec<Keyed>, StoreError> {
+        Ok(self.state().keyed(keys))
     }
 
     async fn apply(

@@ -30,8 +30,8 @@ use crate::{
     error::{BackupError, StoreError, SubmitError},
     list::{TaskFilter, TaskPage},
     types::{
-        Applied, Change, Counts, Identity, NewTask, OutcomeFilter, OutcomePage, Running, Submitted,
-        TaskDetail, Totals,
+        Applied, Change, Counts, Identity, Keyed, NewTask, OutcomeFilter, OutcomePage, Running,
+        Submitted, TaskDetail, Totals,
     },
 };
 use backup::Backups;
@@ -104,6 +104,10 @@ impl Store for SqliteStore {
         let weight = Weight::of_tasks(&tasks);
         let submitted = self.writer.write(weight, move |unit| unit.submit(&tasks, now)).await?;
         submitted.map_err(SubmitError::Conflicts)
+    }
+
+    async fn keyed(&self, keys: Vec<String>) -> Result<Vec<Keyed>, StoreError> {
+        self.read(move |from| read::keyed(from, &keys)).await
     }
 
     async fn apply(

@@ -78,6 +78,19 @@ pub struct NewTask {
     pub claim: Option<Holder>,
 }
 
+/// A task as its idempotency key knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keyed {
+    /// The key.
+    pub key: String,
+    /// The task that was first submitted with it.
+    pub id: TaskId,
+    /// As in [`NewTask`].
+    pub digest: [u8; 32],
+    /// Its state now.
+    pub state: TaskState,
+}
+
 /// The answer to one accepted task.
 #[expect(clippy::large_enum_variant, reason = "nearly all are new: a box each would cost more")]
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -39,9 +39,12 @@ impl Engine {
         self: &Arc<Self>,
         specs: Vec<TaskSpec>,
     ) -> Result<Vec<Submitted>, IntakeError> {
-        self.check_room(&specs)?;
+        self.check_open()?;
         let engine = self.clone();
-        let committing = async move { engine.commit(specs).await };
+        let committing = async move {
+            engine.check_room(&specs).await?;
+            engine.commit(specs).await
+        };
         tokio::select! {
             biased;
             committed = self.to_the_end(committing) => {
@@ -71,19 +74,37 @@ impl Engine {
         Ok(submitted)
     }
 
-    fn check_room(&self, specs: &[TaskSpec]) -> Result<(), IntakeError> {
+    fn check_open(&self) -> Result<(), IntakeError> {
         if self.tasks.is_stopping() {
             return Err(IntakeError::Stopping);
         }
         // Whoever waits for a store that fails holds memory, and learns nothing by it.
-        if let Some(reason) = self.readiness.reason(watchdog::STORE) {
-            return Err(IntakeError::StoreFails(reason));
+        let fails = self.readiness.reason(watchdog::STORE);
+        fails.map_or(Ok(()), |reason| Err(IntakeError::StoreFails(reason)))
+    }
+
+    /// What was submitted before needs no room: a client whose answer was lost learns the first
+    /// id, however full the queue is. Its keys are looked up only where that decides.
+    async fn check_room(&self, specs: &[TaskSpec]) -> Result<(), IntakeError> {
+        if self.has_room(specs.iter()) {
+            return Ok(());
         }
+        let keys = specs.iter().filter_map(|spec| spec.idempotency_key.clone()).collect();
+        let known = self.store.keyed(keys).await.map_err(SubmitError::from)?;
+        let mut seen: HashSet<&str> = known.iter().map(|task| task.key.as_str()).collect();
+        let mut new: Vec<&TaskSpec> = specs.iter().collect();
+        new.retain(|spec| spec.idempotency_key.as_deref().is_none_or(|key| seen.insert(key)));
+        let fits = new.is_empty() || self.has_room(new.into_iter());
+        if fits { Ok(()) } else { Err(IntakeError::Full) }
+    }
+
+    fn has_room<'a>(&self, specs: impl Iterator<Item = &'a TaskSpec>) -> bool {
         let counts = self.store.counts();
-        let bytes: u64 = specs.iter().map(|spec| spec.work.size_bytes()).sum();
-        let full = counts.queued + specs.len() as u64 > self.settings.max_queued
-            || counts.queued_bytes + bytes > self.settings.max_queued_bytes;
-        if full { Err(IntakeError::Full) } else { Ok(()) }
+        let (tasks, bytes) = specs
+            .fold((counts.queued, counts.queued_bytes), |(tasks, bytes), spec| {
+                (tasks + 1, bytes + spec.work.size_bytes())
+            });
+        tasks <= self.settings.max_queued && bytes <= self.settings.max_queued_bytes
     }
 
     fn new_task(&self, spec: TaskSpec, now: Timestamp) -> NewTask {
@@ -143,10 +164,7 @@ fn in_turn(tasks: &[NewTask]) -> Vec<usize> {
 pub(crate) fn digest(spec: &TaskSpec) -> [u8; 32] {
     let mut parts = Parts::default();
     match (&spec.retry_of, &spec.work) {
-        (Some(ended), _) => {
-            parts.add(b"retry");
-            parts.add(ended.as_bytes());
-        }
+        (Some(ended), _) => return retry_digest(*ended),
         (None, Work::Content(content)) => {
             parts.add(b"content");
             parts.add(&content.text);
@@ -159,6 +177,14 @@ pub(crate) fn digest(spec: &TaskSpec) -> [u8; 32] {
             parts.add(&request.body);
         }
     }
+    parts.finish()
+}
+
+/// The digest of every retry of this ended task.
+pub(crate) fn retry_digest(ended: TaskId) -> [u8; 32] {
+    let mut parts = Parts::default();
+    parts.add(b"retry");
+    parts.add(ended.as_bytes());
     parts.finish()
 }
 

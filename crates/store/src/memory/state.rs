@@ -21,8 +21,8 @@ use crate::{
     list::{Looks, TaskFilter, TaskPage},
     tally::{Before, Tally},
     types::{
-        Applied, Attempt, Change, NewTask, OutcomeFilter, OutcomePage, Running, StoredResult,
-        Submitted, TaskDetail, TaskMeta,
+        Applied, Attempt, Change, Keyed, NewTask, OutcomeFilter, OutcomePage, Running,
+        StoredResult, Submitted, TaskDetail, TaskMeta,
     },
 };
 
@@ -108,6 +108,15 @@ impl State {
         };
         self.tasks.insert(task.id, entry);
         Submitted::New(record)
+    }
+
+    pub(super) fn keyed(&self, keys: Vec<String>) -> Vec<Keyed> {
+        let known = |key: String| {
+            let (id, digest) = *self.keys.get(&key)?;
+            let state = self.tasks.get(&id)?.record.state;
+            Some(Keyed { key, id, digest, state })
+        };
+        keys.into_iter().filter_map(known).collect()
     }
 
     pub(super) fn apply(&mut self, change: Change, now: Timestamp) -> Result<Applied, Refusal> {

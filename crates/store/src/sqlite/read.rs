@@ -10,7 +10,7 @@ use super::{
         result_columns, running, running_columns,
     },
 };
-use crate::types::{OutcomeFilter, OutcomePage, Running, TaskDetail};
+use crate::types::{Keyed, OutcomeFilter, OutcomePage, Running, TaskDetail};
 
 pub(super) fn task(from: &Connection, id: TaskId, max_result: usize) -> Result<Option<TaskDetail>> {
     let sql = concat!(
@@ -50,6 +50,21 @@ pub(super) fn specs(from: &Connection, ids: &[TaskId]) -> Result<Vec<(TaskId, Ta
         statement.query_row([id.as_bytes()], |row| read_spec(&mut Columns::new(row))).optional()
     };
     ids.iter().filter_map(|id| spec(id).transpose()).collect()
+}
+
+pub(super) fn keyed(from: &Connection, keys: &[String]) -> Result<Vec<Keyed>> {
+    let sql = "SELECT task_id, digest, state FROM idempotency JOIN tasks ON id = task_id \
+        WHERE key = ?1";
+    let mut statement = from.prepare_cached(sql)?;
+    let mut known = |key: &String| {
+        let read = |row: &Row<'_>| {
+            let mut columns = Columns::new(row);
+            let (id, digest) = (columns.task_id()?, columns.get()?);
+            Ok(Keyed { key: key.clone(), id, digest, state: columns.state()? })
+        };
+        statement.query_row([key], read).optional()
+    };
+    keys.iter().filter_map(|key| known(key).transpose()).collect()
 }
 
 pub(super) fn all_running(from: &Connection) -> Result<Vec<Running>> {

@@ -50,6 +50,7 @@ promises! {
         contents_of_eight_mebibytes_and_of_none_come_back,
         the_same_key_with_the_same_task_is_the_same_task,
         the_same_key_twice_in_a_call_is_one_task,
+        tasks_are_found_by_their_keys,
         a_hundred_submissions_at_once_with_one_key_are_one_task,
         one_clash_refuses_the_whole_call_and_names_every_clash,
         a_client_ref_is_taken_once_in_each_tenant_and_group,

@@ -187,6 +187,21 @@ pub(crate) async fn one_clash_refuses_the_whole_call_and_names_every_clash(groun
     ground.queued(keyed("text", "new key")).await;
 }
 
+pub(crate) async fn tasks_are_found_by_their_keys(ground: &Ground) {
+    let first = ground.task(keyed("first", "key 1"));
+    ground.submit(vec![first.clone(), ground.task(content("without"))]).await;
+    let (ended, lease) = ground.running(keyed("second one", "key 2")).await;
+    ground.apply(ended, completed(lease, "well"), at(1)).await.unwrap();
+    let keys = ["key 2", "unknown", "key 1", ""].map(str::to_owned);
+    let mut found = ground.store.keyed(keys.into()).await.unwrap();
+    found.sort_by(|one, other| one.key.cmp(&other.key));
+    let said: Vec<_> = found.iter().map(|task| (task.key.as_str(), task.id, task.state)).collect();
+    let expected = [("key 1", first.id, TaskState::Queued), ("key 2", ended, TaskState::Completed)];
+    assert_eq!(said, expected);
+    assert_eq!(found[0].digest, first.digest);
+    assert_eq!(ground.store.keyed(vec![]).await, Ok(vec![]));
+}
+
 pub(crate) async fn a_client_ref_is_taken_once_in_each_tenant_and_group(ground: &Ground) {
     let spec = |tenant: &str, group: &str| TaskSpec {
         tenant: tenant.to_owned(),

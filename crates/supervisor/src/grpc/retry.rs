@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::status;
-use crate::engine::Engine;
+use crate::{engine::Engine, intake};
 
 pub(super) async fn retry(
     engine: &Arc<Engine>,
@@ -17,6 +17,11 @@ pub(super) async fn retry(
 ) -> Result<v1::RetryTaskResponse, Status> {
     let ended = parse_id("task_id", &request.task_id)?;
     let idempotency_key = read_idempotency_key(request.idempotency_key)?;
+    if let Some(key) = &idempotency_key
+        && let Some(retry) = known_retry(engine, key, ended).await?
+    {
+        return Ok(answer(&retry));
+    }
     let spec = ended_spec(engine, ended).await?;
     // Its client's own id stays with the ended task: it is unique.
     let spec = TaskSpec { idempotency_key, client_ref: None, retry_of: Some(ended), ..spec };
@@ -24,6 +29,19 @@ pub(super) async fn retry(
     let submitted = submitted.map_err(|error| error.status(|_, field| field.to_owned()))?;
     let first = submitted.first().ok_or_else(|| Status::internal("no answer"))?;
     Ok(answer(first))
+}
+
+/// What an earlier call with this key made of the same ended task: that one may be pruned by now.
+/// A key that belongs to anything else is refused where the retry is submitted.
+async fn known_retry(
+    engine: &Engine,
+    key: &str,
+    ended: TaskId,
+) -> Result<Option<Submitted>, Status> {
+    let known = engine.store.keyed(vec![key.to_owned()]).await;
+    let known = known.map_err(|error| status::of_store(&error))?.into_iter().next();
+    let known = known.filter(|task| task.digest == intake::retry_digest(ended));
+    Ok(known.map(|task| Submitted::Existing { id: task.id, state: task.state }))
 }
 
 async fn ended_spec(engine: &Engine, id: TaskId) -> Result<TaskSpec, Status> {

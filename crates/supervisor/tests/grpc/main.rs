@@ -9,4 +9,5 @@ mod operating;
 mod pruning;
 mod readiness;
 mod retrying;
+mod room;
 mod support;

@@ -128,3 +128,17 @@ async fn a_full_queue_takes_no_retry_either_and_says_when_to_ask_again() {
     assert_eq!(refused.code(), Code::ResourceExhausted);
     assert!(refused.get_error_details().retry_info().unwrap().retry_delay.is_some());
 }
+
+#[tokio::test]
+async fn a_retry_that_was_made_is_answered_though_the_queue_is_full_and_its_task_pruned() {
+    let settings = Settings { max_queued: 1, ..Settings::default() };
+    let rig = Rig::start_with(memory(), settings).await;
+    let ended = cancelled(&rig, prompt("first")).await;
+    let made = retry(&rig, &ended, "key").await.unwrap();
+    let again = retry(&rig, &ended, "key").await.unwrap();
+    assert_eq!((&again.task_id, again.existing), (&made.task_id, true), "the queue is full");
+    assert_eq!(rig.store.remove(vec![ended.parse().unwrap()], 1_000).await, Ok(1));
+    assert_eq!(retry(&rig, &ended, "").await.unwrap_err().code(), Code::NotFound);
+    let again = retry(&rig, &ended, "key").await.unwrap();
+    assert_eq!((again.task_id, again.existing), (made.task_id, true), "the task is pruned");
+}

@@ -9,8 +9,8 @@ use taskfleet_core::{
     task::TaskSpec,
 };
 use taskfleet_store::{
-    Applied, BackupError, Change, Counts, Identity, NewTask, OutcomeFilter, OutcomePage, Running,
-    Store, StoreError, SubmitError, Submitted, TaskDetail, TaskFilter, TaskPage, Totals,
+    Applied, BackupError, Change, Counts, Identity, Keyed, NewTask, OutcomeFilter, OutcomePage,
+    Running, Store, StoreError, SubmitError, Submitted, TaskDetail, TaskFilter, TaskPage, Totals,
 };
 use tokio::sync::watch;
 use tonic::async_trait;
@@ -77,6 +77,10 @@ impl Store for Gate {
     ) -> Result<Vec<Submitted>, SubmitError> {
         self.write().await?;
         self.store.submit(tasks, now).await
+    }
+
+    async fn keyed(&self, keys: Vec<String>) -> Result<Vec<Keyed>, StoreError> {
+        self.store.keyed(keys).await
     }
 
     async fn apply(
