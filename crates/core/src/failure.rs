@@ -103,10 +103,17 @@ impl FailureKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// What an execution that failed in this way counts as.
+    /// What an execution that failed in this way counts as, with this HTTP status. A call
+    /// that is refused with an error status costs nothing but time; one that is answered, and
+    /// broken off in the same words, may be paid for, and again with each try.
     #[must_use]
-    pub const fn consequence(self, delivery: Delivery) -> Consequence {
+    pub const fn consequence(self, delivery: Delivery, http_status: Option<u16>) -> Consequence {
         match self {
+            Self::QuotaExhausted | Self::RateLimited | Self::Overloaded
+                if is_an_answer(http_status) =>
+            {
+                Consequence::Attempt
+            }
             Self::QuotaExhausted | Self::RateLimited | Self::Overloaded => Consequence::Throttle,
             // DNS, a refused connection, TLS: no attempt was made.
             Self::Connection if matches!(delivery, Delivery::NotSent) => Consequence::Throttle,
@@ -137,8 +144,7 @@ impl FailureKind {
                 | Self::RateLimited
                 | Self::Overloaded
         );
-        let inside_an_answer = http_status.is_some_and(|status| status < 400);
-        delivery != Delivery::NotSent && (!refusal || inside_an_answer)
+        delivery != Delivery::NotSent && (!refusal || is_an_answer(http_status))
     }
 
     /// The kind of an HTTP error status with the provider's `error.code` and `error.type`.
@@ -184,6 +190,11 @@ impl FailureKind {
             Self::ApiError
         }
     }
+}
+
+/// The call was taken: what went wrong stands inside an answer.
+const fn is_an_answer(http_status: Option<u16>) -> bool {
+    matches!(http_status, Some(..400))
 }
 
 /// The content was looked at and refused.
@@ -270,8 +281,8 @@ mod tests {
     #[test]
     fn what_was_never_sent_costs_no_attempt_and_no_money() {
         let connection = FailureKind::Connection;
-        assert_eq!(connection.consequence(Delivery::NotSent), Consequence::Throttle);
-        assert_eq!(connection.consequence(Delivery::Sent), Consequence::Attempt);
+        assert_eq!(connection.consequence(Delivery::NotSent, None), Consequence::Throttle);
+        assert_eq!(connection.consequence(Delivery::Sent, None), Consequence::Attempt);
         assert!(!connection.possibly_paid(Delivery::NotSent, None));
         assert!(connection.possibly_paid(Delivery::Sent, None));
     }
@@ -282,6 +293,17 @@ mod tests {
         {
             assert!(!kind.possibly_paid(Delivery::Answered, Some(429)));
             assert!(kind.possibly_paid(Delivery::ResponseStarted, Some(200)));
+        }
+    }
+
+    #[test]
+    fn a_throttle_inside_an_answer_is_an_attempt_for_it_may_be_paid_again_and_again() {
+        for kind in [FailureKind::RateLimited, FailureKind::Overloaded, FailureKind::QuotaExhausted]
+        {
+            let after = |status| kind.consequence(Delivery::ResponseStarted, status);
+            assert_eq!(after(Some(200)), Consequence::Attempt);
+            assert_eq!(after(Some(429)), Consequence::Throttle);
+            assert_eq!(after(None), Consequence::Throttle);
         }
     }
 }

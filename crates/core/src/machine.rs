@@ -251,7 +251,7 @@ fn fail(
 ) -> Change {
     let kind = failure.kind;
     let paid = kind.possibly_paid(call.delivery, call.http_status);
-    match failure.consequence(call.delivery) {
+    match failure.consequence(call) {
         Consequence::Fail => {
             finish(task, TaskState::Failed, LeaseEnd::Failed, Some(kind), paid, now)
         }

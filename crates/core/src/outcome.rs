@@ -84,10 +84,14 @@ impl Failure {
         Self { permanent: true, ..Self::new(FailureKind::BadResponse, message) }
     }
 
-    /// What an execution that failed in this way counts as.
+    /// What an execution that failed in this way, with this call, counts as.
     #[must_use]
-    pub const fn consequence(&self, delivery: Delivery) -> Consequence {
-        if self.permanent { Consequence::Fail } else { self.kind.consequence(delivery) }
+    pub const fn consequence(&self, call: &Call) -> Consequence {
+        if self.permanent {
+            Consequence::Fail
+        } else {
+            self.kind.consequence(call.delivery, call.http_status)
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whole requests through the real fleet, and what is large.
 
 use taskfleet_proto::{
-    v1::{GetResultRequest, HttpRequest, TaskSpec, TaskState},
+    v1::{GetResultRequest, HttpRequest, RetryPolicy, TaskSpec, TaskState},
     worker::FailureKind,
 };
 
@@ -129,12 +129,24 @@ async fn a_result_that_is_too_large_fails_in_words_and_is_paid_for_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_throttle_inside_an_answer_is_waited_out_and_marked_as_possibly_paid() {
+async fn a_throttle_inside_an_answer_is_an_attempt_and_marked_as_possibly_paid() {
     let fleet = Fleet::start(1).await;
     let id = fleet.submit("hello [sim:429mid,429ms:10,ok]").await;
     let task = fleet.ended(&id).await;
     assert_eq!(task.state(), TaskState::Completed);
-    assert_eq!(task.counters.unwrap().throttles, 2);
+    let counters = task.counters.unwrap();
+    assert_eq!((counters.attempts, counters.throttles), (1, 1));
     let paid: Vec<bool> = task.attempts.iter().map(|attempt| attempt.possibly_paid).collect();
     assert_eq!(paid, [true, false, false]);
+
+    let retry = RetryPolicy { max_attempts: Some(2), ..RetryPolicy::default() };
+    let spec = TaskSpec {
+        content: "again and again [sim:429mid]".to_owned(),
+        retry: Some(retry),
+        ..TaskSpec::default()
+    };
+    let id = submit(&fleet, spec).await;
+    let task = fleet.ended(&id).await;
+    assert_eq!((task.state(), task.kind()), (TaskState::Failed, FailureKind::RateLimited));
+    assert_eq!(fleet.calls().await.of_task(&id), 2, "the retry policy bounds what it costs");
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     BootId, TaskId,
     outcome::{Call, Payload},
-    task::{Content, TaskSpec, Work},
+    task::{Content, Counters, TaskSpec, Work},
 };
 
 const EPOCH: Epoch = Epoch::new(7);
@@ -175,13 +175,14 @@ fn throttles_cost_no_attempt_and_honour_retry_after() {
 }
 
 #[test]
-fn a_throttle_inside_an_answer_may_have_been_paid() {
+fn a_throttle_inside_an_answer_is_an_attempt_and_may_have_been_paid() {
     let mut task = running();
     let end = End::Failed(Failure::new(FailureKind::RateLimited, ""));
     let call = Call { http_status: Some(200), ..Call::new(Delivery::ResponseStarted) };
     let event = Event::Ended { lease: task.lease, outcome: Outcome { end, call } };
     let change = step(&mut task, event, at(0)).unwrap();
-    assert_eq!((task.state, task.counters.throttles), (TaskState::Queued, 1));
+    let Counters { attempts, throttles, .. } = task.counters;
+    assert_eq!((task.state, attempts, throttles), (TaskState::Queued, 1, 0));
     assert!(change.ended.unwrap().possibly_paid);
 }
 
