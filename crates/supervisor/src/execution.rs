@@ -3,6 +3,7 @@
 
 mod published;
 mod refusal;
+mod words;
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +12,7 @@ use taskfleet_core::{
     adoption::Held,
     failure::{Delivery, FailureKind},
     machine::Event,
-    outcome::Outcome,
+    outcome::{End, Outcome},
     task::{TaskRecord, TaskSpec, TaskState},
 };
 use taskfleet_proto::{
@@ -202,7 +203,10 @@ impl Execution {
         }
     }
 
-    async fn settle(&self, outcome: Outcome) {
+    async fn settle(&self, mut outcome: Outcome) {
+        if let End::Failed(failure) = &mut outcome.end {
+            failure.message = words::clean(&failure.message, self.key());
+        }
         self.member.judge(&self.engine, &outcome, self.began);
         let event = Event::Ended { lease: self.held.lease, outcome };
         let change = self.engine.change(self.held.task, event);
@@ -330,7 +334,7 @@ impl Execution {
             message = match messages.message().await {
                 Ok(Some(next)) => next,
                 Ok(None) => return StreamEnd::Broken,
-                Err(status) => return refusal::after_first(&status),
+                Err(status) => return refusal::after_first(&status, self.key()),
             };
         }
     }

@@ -10,7 +10,6 @@ use taskfleet_core::{
     failure::{Delivery, FailureKind},
     outcome::{Call, End, Failure, Outcome},
     task::TaskSpec,
-    words::without_keys,
 };
 use taskfleet_proto::{
     read_outcome,
@@ -23,7 +22,7 @@ use taskfleet_runtime::{
 };
 use tonic::{Code, Request, Status, Streaming};
 
-use super::{Ending, Execution, closes_soon, refusal::is_transport};
+use super::{Ending, Execution, closes_soon, refusal::is_transport, words::clean};
 
 /// How long a start may keep others from being sent. Its answer may be a minute away: many
 /// servers send not even their headers before the first message.
@@ -34,8 +33,6 @@ const LAST_LOOK: Duration = Duration::from_millis(500);
 const BEHIND: Duration = Duration::from_secs(5);
 /// How long a worker may take to end its stream after its last message.
 const REST_WITHIN: Duration = Duration::from_secs(1);
-/// Bytes of a worker's words that are kept.
-const MAX_WORDS: usize = 4 << 10;
 
 /// What a worker may still send after its last message.
 pub(super) type Rest = Streaming<TaskResponse>;
@@ -202,16 +199,6 @@ fn last_word(task: TaskId, mut message: TaskResponse, key: Option<&str>) -> Opti
     Some(outcome)
 }
 
-/// A worker's words without our key and whatever else looks like one, and not too many.
-fn clean(words: &str, key: Option<&str>) -> String {
-    let mut words = without_keys(words, key);
-    if words.len() > MAX_WORDS {
-        words.truncate(words.floor_char_boundary(MAX_WORDS));
-        words.push('…');
-    }
-    words
-}
-
 fn too_large() -> Outcome {
     Outcome { end: End::Failed(Failure::too_large()), call: Call::new(Delivery::Answered) }
 }
@@ -225,7 +212,7 @@ mod tests {
     use taskfleet_core::{Timestamp, limits::MAX_RESULT_BYTES, outcome::Payload};
     use taskfleet_proto::worker::{self, WorkerStatus};
 
-    use super::*;
+    use super::{super::words::MAX_WORDS, *};
 
     fn task() -> TaskId {
         TaskId::new(Timestamp::from_unix_millis(1), [1; 10])

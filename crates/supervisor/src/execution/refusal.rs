@@ -7,7 +7,7 @@ use taskfleet_core::{
 };
 use tonic::{Code, Status};
 
-use super::{Ending, Execution, StreamEnd};
+use super::{Ending, Execution, StreamEnd, words};
 
 impl Execution {
     /// A status before the first message, of a request that only attached (`attaching`) or
@@ -33,8 +33,10 @@ impl Execution {
             }
             // Not held, or over: it never starts there.
             Code::NotFound | Code::Aborted => StreamEnd::Known(Ending::NotStarted),
-            Code::InvalidArgument => failed(FailureKind::InvalidRequest, Delivery::NotSent, status),
-            _ => failed(FailureKind::Internal, Delivery::Sent, status),
+            Code::InvalidArgument => {
+                failed(FailureKind::InvalidRequest, Delivery::NotSent, status, self.key())
+            }
+            _ => failed(FailureKind::Internal, Delivery::Sent, status, self.key()),
         }
     }
 
@@ -49,13 +51,13 @@ impl Execution {
     }
 }
 
-/// A status after the first message.
-pub(super) fn after_first(status: &Status) -> StreamEnd {
+/// A status after the first message; `key` is kept out of its words.
+pub(super) fn after_first(status: &Status, key: Option<&str>) -> StreamEnd {
     match status.code() {
         _ if is_transport(status) => StreamEnd::Broken,
         // An older attach of ours arrived late and took its place: attach again.
         Code::Aborted => StreamEnd::Broken,
-        _ => failed(FailureKind::Internal, Delivery::Sent, status),
+        _ => failed(FailureKind::Internal, Delivery::Sent, status, key),
     }
 }
 
@@ -64,7 +66,28 @@ pub(super) fn is_transport(status: &Status) -> bool {
     std::error::Error::source(status).is_some()
 }
 
-fn failed(kind: FailureKind, delivery: Delivery, status: &Status) -> StreamEnd {
+fn failed(kind: FailureKind, delivery: Delivery, status: &Status, key: Option<&str>) -> StreamEnd {
     let message = format!("the worker answered {:?}: {}", status.code(), status.message());
-    StreamEnd::Known(Ending::Ended(Outcome::failed(kind, delivery, message)))
+    let outcome = Outcome::failed(kind, delivery, words::clean(&message, key));
+    StreamEnd::Known(Ending::Ended(outcome))
+}
+
+#[cfg(test)]
+mod tests {
+    use taskfleet_core::outcome::End;
+
+    use super::*;
+
+    #[test]
+    fn a_status_that_quotes_the_key_is_passed_on_without_it() {
+        let status = Status::internal("no: hunter2 and sk-abc were refused");
+        let StreamEnd::Known(Ending::Ended(outcome)) = after_first(&status, Some("hunter2")) else {
+            panic!("it has ended")
+        };
+        let End::Failed(failure) = outcome.end else { panic!("it has failed") };
+        assert_eq!(
+            failure.message,
+            "the worker answered Internal: no: [key] and [key] were refused"
+        );
+    }
 }
