@@ -1,7 +1,7 @@
 //! How a worker's executions end, and what follows for the worker: one whose calls fail
 //! before they reach a model fails fastest, is free most often, and would attract all work.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     Instant,
@@ -17,11 +17,15 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause: as long as a mended worker may go unnoticed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// Of a failure's words this much is kept, in bytes: they stand in lists and log lines.
+const MAX_WORDS: usize = 300;
+
 /// Why a worker is set aside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
-    /// From there the model API cannot be reached.
-    Connection,
+    /// From there the model API cannot be reached. What the last call failed with, in the
+    /// worker's words, at most 300 bytes of them: it names the host.
+    Connection(Arc<str>),
     /// The model API refuses the key that is used there.
     Authentication,
     /// It does not know something that tasks need.
@@ -31,7 +35,10 @@ pub enum Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Connection => "its last calls could not reach the model API",
+            Self::Connection(words) if !words.is_empty() => {
+                return write!(f, "its last calls could not reach the model API: {words}");
+            }
+            Self::Connection(_) => "its last calls could not reach the model API",
             Self::Authentication => "the model API refused the key of its last calls",
             Self::Unimplemented => "it does not know what tasks need",
         })
@@ -39,7 +46,7 @@ impl fmt::Display for Cause {
 }
 
 /// What a worker may get now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Allowance {
     /// As much as it has slots.
     All,
@@ -50,7 +57,7 @@ pub enum Allowance {
 }
 
 /// What is known of one worker.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Conduct {
     /// Failures of its own in a row.
     failures: u32,
@@ -59,7 +66,7 @@ pub struct Conduct {
     aside: Option<Aside>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Aside {
     cause: Cause,
     since: Instant,
@@ -77,12 +84,12 @@ impl Conduct {
     /// What the worker may get now.
     #[must_use]
     pub fn allowance(&self, now: Instant) -> Allowance {
-        match self.aside {
+        match &self.aside {
             None => Allowance::All,
             Some(aside) if now < aside.until => {
-                Allowance::Nothing(aside.cause, aside.until.since(now))
+                Allowance::Nothing(aside.cause.clone(), aside.until.since(now))
             }
-            Some(aside) => Allowance::One(aside.cause),
+            Some(aside) => Allowance::One(aside.cause.clone()),
         }
     }
 
@@ -96,7 +103,7 @@ impl Conduct {
         jitter: Jitter,
     ) -> Option<Duration> {
         // One of many that ran when the worker was set aside tells of the time before that.
-        if self.aside.is_some_and(|aside| began < aside.since) {
+        if self.aside.as_ref().is_some_and(|aside| began < aside.since) {
             return None;
         }
         match says(outcome) {
@@ -119,7 +126,7 @@ impl Conduct {
     }
 
     fn set_aside(&mut self, cause: Cause, now: Instant, jitter: Jitter) -> Option<Duration> {
-        if self.aside.is_some_and(|aside| now < aside.until) {
+        if self.aside.as_ref().is_some_and(|aside| now < aside.until) {
             return None;
         }
         self.pauses += 1;
@@ -135,13 +142,17 @@ fn says(outcome: &Outcome) -> Says {
         return if completed { Says::Good } else { Says::Nothing };
     };
     match (failure.kind, outcome.call.delivery) {
-        (FailureKind::Connection, _) => Says::Bad(Cause::Connection),
+        (FailureKind::Connection, _) => Says::Bad(Cause::Connection(beginning(&failure.message))),
         (FailureKind::Authentication, _) => Says::Bad(Cause::Authentication),
         // It did not come as far as the model API.
         (_, Delivery::NotSent) => Says::Nothing,
         // The API was reached, and took the key: what went wrong is not the worker's.
         _ => Says::Good,
     }
+}
+
+fn beginning(words: &str) -> Arc<str> {
+    words[..words.floor_char_boundary(MAX_WORDS)].into()
 }
 
 #[cfg(test)]

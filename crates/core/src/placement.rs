@@ -146,16 +146,18 @@ pub(crate) fn reserve(seats: &mut [Seat], fits: impl Fn(&Seat) -> bool) -> u64 {
 }
 
 /// What stands between a ready task and a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Obstacle {
-    /// No worker takes work.
+    /// There is no worker.
     NoWorker,
-    /// None of them serves its model.
+    /// None serves its model.
     Model,
     /// Those that serve it do not know what it needs.
     Needs,
     /// Those that could run it take smaller requests only, of so many bytes at most.
     Size(u64),
+    /// Only these could run it, and they take nothing new now.
+    Closed(Vec<BootId>),
     /// It must run alone, and none of those is empty.
     NotEmpty,
     /// All slots of those are in use; so many there are, on so many workers.
@@ -169,33 +171,55 @@ pub enum Obstacle {
     None,
 }
 
-/// The first obstacle that is in the way of a task.
+/// A worker that may take work or not.
+#[derive(Debug, Clone)]
+pub struct Known<'a> {
+    /// What it can take at all.
+    pub profile: &'a Profile,
+    /// Its slots.
+    pub seat: Seat,
+    /// Whether it takes new work now.
+    pub open: bool,
+}
+
+/// The first obstacle that is in the way of a task. Whether a worker could run it comes
+/// before whether it takes work now: one that is set aside serves its models all the same.
 pub fn obstacle<'a>(
     candidate: &Candidate<'_>,
-    workers: impl IntoIterator<Item = (&'a Profile, Seat)>,
+    workers: impl IntoIterator<Item = Known<'a>>,
 ) -> Obstacle {
-    let mut left: Vec<(&Profile, Seat)> = workers.into_iter().collect();
+    let mut left: Vec<Known<'_>> = workers.into_iter().collect();
     if left.is_empty() {
         return Obstacle::NoWorker;
     }
-    left.retain(|(profile, _)| profile.serves(candidate.model));
+    left.retain(|known| known.profile.serves(candidate.model));
     if left.is_empty() {
         return Obstacle::Model;
     }
-    left.retain(|(profile, _)| profile.features.contains(candidate.needs));
-    let Some(largest) = left.iter().map(|(profile, _)| profile.max_request_bytes).max() else {
+    left.retain(|known| known.profile.features.contains(candidate.needs));
+    let Some(largest) = left.iter().map(|known| known.profile.max_request_bytes).max() else {
         return Obstacle::Needs;
     };
-    left.retain(|(profile, _)| candidate.size_bytes <= profile.max_request_bytes);
+    left.retain(|known| candidate.size_bytes <= known.profile.max_request_bytes);
     if left.is_empty() {
-        Obstacle::Size(largest)
-    } else if left.iter().any(|(_, seat)| seat.has_room(candidate.alone)) {
+        return Obstacle::Size(largest);
+    }
+    if !left.iter().any(|known| known.open) {
+        return Obstacle::Closed(left.iter().map(|known| known.seat.boot_id).collect());
+    }
+    left.retain(|known| known.open);
+    busy(candidate, &left)
+}
+
+/// What keeps those from taking it that could and take work.
+fn busy(candidate: &Candidate<'_>, open: &[Known<'_>]) -> Obstacle {
+    if open.iter().any(|known| known.seat.has_room(candidate.alone)) {
         Obstacle::None
     } else if candidate.alone {
         Obstacle::NotEmpty
     } else {
-        let slots = left.iter().map(|(_, seat)| u64::from(seat.slots)).sum();
-        Obstacle::NoFreeSlot { workers: left.len(), slots }
+        let slots = open.iter().map(|known| u64::from(known.seat.slots)).sum();
+        Obstacle::NoFreeSlot { workers: open.len(), slots }
     }
 }
 

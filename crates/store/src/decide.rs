@@ -23,18 +23,28 @@ pub(crate) struct Decision {
     pub(crate) result: Option<StoredResult>,
 }
 
-/// The lease whose line of history [`decide`] has to know: that of an outcome which comes
-/// after its lease ended.
-pub(crate) fn former_lease(record: &TaskRecord, event: &Event) -> Option<Lease> {
+/// A line of the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Former {
+    /// The one of this lease.
+    Of(Lease),
+    /// The last one.
+    Last,
+}
+
+/// The line of the history that [`decide`] has to know: that of an outcome which comes after
+/// its lease ended; and when time is over, the last one, for it says what kept the task.
+pub(crate) fn former(record: &TaskRecord, event: &Event) -> Option<Former> {
     match event {
         Event::Ended { lease, .. } if record.holder.is_none() || *lease != record.lease => {
-            Some(*lease)
+            Some(Former::Of(*lease))
         }
+        Event::Expire if record.counters.returns() > 0 => Some(Former::Last),
         _ => None,
     }
 }
 
-/// Applies `change` to `record`; `former` is the line of [`former_lease`], if there is one.
+/// Applies `change` to `record`; `former` is the line that [`former`] names, if there is one.
 pub(crate) fn decide(
     record: &mut TaskRecord,
     former: Option<Attempt>,
@@ -47,9 +57,10 @@ pub(crate) fn decide(
         Ok(change) => change.ended,
         Err(refusal) => return refuse(refusal, former, &event),
     };
-    let attempt = ended.map(|ended| attempt(ended, before, former, &event, now));
     let applied = Applied { record: record.clone(), ended, outcome: None };
-    let result = record.state.is_terminal().then(|| result(event));
+    let error = record.state.is_terminal().then(|| words::of_task(&event, former.as_ref()));
+    let attempt = ended.map(|ended| attempt(ended, before, former, &event, now));
+    let result = error.map(|error| result(event, error));
     Decision { answer: Ok(applied), attempt, result }
 }
 
@@ -117,8 +128,7 @@ fn whose(claim: Claim, former: Option<Attempt>, now: Timestamp) -> (String, Boot
 }
 
 /// How a task ended with this event.
-fn result(event: Event) -> StoredResult {
-    let error = words::of_task(&event);
+fn result(event: Event, error: String) -> StoredResult {
     let (payload, call) = match event {
         Event::Ended { outcome, .. } => match outcome.end {
             End::Completed(payload) => (Some(payload), Some(outcome.call)),

@@ -3,8 +3,11 @@
 
 use taskfleet_core::{machine::Event, outcome::End};
 
-/// Why a task ended that did not complete; empty if it did.
-pub(crate) fn of_task(event: &Event) -> String {
+use crate::types::Attempt;
+
+/// Why a task ended that did not complete; empty if it did. `last` is how its last execution
+/// ended, of one whose time was over.
+pub(crate) fn of_task(event: &Event, last: Option<&Attempt>) -> String {
     let words = match event {
         Event::TooLarge { max_request_bytes } => {
             return format!(
@@ -13,7 +16,7 @@ pub(crate) fn of_task(event: &Event) -> String {
             );
         }
         Event::Cancel | Event::CancelIf { .. } => "cancelled by its client",
-        Event::Expire => "its deadline passed",
+        Event::Expire => return of_deadline(last),
         Event::Lost { .. } => "workers died, hung or were cut off with it too often",
         Event::NotStarted { .. } => "workers handed it back too often",
         Event::CutOff { .. } => "supervisors died too often while it ran",
@@ -24,6 +27,14 @@ pub(crate) fn of_task(event: &Event) -> String {
         Event::Claim { .. } | Event::Adopt { .. } => "",
     };
     words.to_owned()
+}
+
+/// What kept the task from ending in time is what its last execution ended with.
+fn of_deadline(last: Option<&Attempt>) -> String {
+    let words = "its deadline passed";
+    let Some(last) = last.filter(|last| !last.error.is_empty()) else { return words.to_owned() };
+    let kind = last.kind.map(|kind| format!(" ({})", kind.name())).unwrap_or_default();
+    format!("{words}; its last try before that{kind}: {}", last.error)
 }
 
 /// Why one lease of a task ended; empty if it completed.

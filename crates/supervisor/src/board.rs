@@ -11,7 +11,7 @@ use std::{
 
 use taskfleet_core::{
     BootId, TaskId, Timestamp,
-    placement::{Candidate, Obstacle, Profile, Seat, Unlimited, obstacle},
+    placement::{Candidate, Known, Obstacle, Profile, Seat, Unlimited, obstacle},
     queue::{Lane, LaneRead, LaneRows, LanesRead, Placed, Queue},
     task::{Holder, TaskRecord, TaskSpec},
 };
@@ -239,8 +239,13 @@ impl Board {
     /// What stands between a ready task and a worker; and whether it is the next one.
     pub(crate) fn obstacle(&self, record: &TaskRecord) -> (Obstacle, bool) {
         let state = self.lock();
-        let open = state.seats.iter().filter(|(_, seat)| seat.is_open());
-        let workers = open.map(|(boot_id, seat)| (&seat.offer.profile, seat.seat(*boot_id, 0)));
+        // One without slots has not registered: what it can take is not known.
+        let known = state.seats.iter().filter(|(_, seat)| seat.offer.slots > 0);
+        let workers = known.map(|(boot_id, seat)| Known {
+            profile: &seat.offer.profile,
+            seat: seat.seat(*boot_id, 0),
+            open: seat.offer.open,
+        });
         (obstacle(&Candidate::of(record), workers), state.queue.is_next(record.id))
     }
 

@@ -31,7 +31,7 @@ pub(crate) use member::{LinkState, Member};
 pub(crate) use post::{Answer, Post};
 pub(crate) use registrant::Registrant;
 pub(crate) use settlements::Verdict;
-pub(crate) use standing::{Standing, why_none_is_ready};
+pub(crate) use standing::{Standing, next_trial, who_is_away, why_none_is_ready};
 
 use crate::engine::Engine;
 

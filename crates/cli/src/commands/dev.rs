@@ -12,6 +12,7 @@ mod ready;
 mod samples;
 mod screen;
 mod session;
+mod waits;
 
 use std::{
     io,

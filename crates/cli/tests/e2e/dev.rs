@@ -9,7 +9,7 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-use crate::fleet::{BOUND, Leftovers};
+use crate::fleet::{BOUND, Leftovers, Relay};
 
 /// A running `dev` on a free port, whose children carry its mark.
 struct Dev {
@@ -169,4 +169,27 @@ async fn a_worker_that_dies_under_dev_is_started_again() {
         (changed && living.len() == 5).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_a_wrong_address_of_the_model_dev_says_which_host_does_not_answer_and_why() {
+    let (leftovers, nowhere) = (Leftovers::new(), Relay::nowhere().await);
+    let base_url = format!("http://me:pa55@{nowhere}/secret");
+    let mut command = command(&["hello"], &leftovers);
+    command.env("OPENAI_BASE_URL", &base_url).env("RUST_LOG", "error");
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let why = format!("could not connect to the model API at {nowhere}: Connection refused");
+    let reading = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            assert!(!line.contains("pa55") && !line.contains("secret"), "{line}");
+            if line.starts_with("[1] ") && line.contains(&why) {
+                return;
+            }
+        }
+        panic!("dev ended without saying why nothing happens");
+    };
+    tokio::time::timeout(BOUND, reading).await.expect("dev says it in time");
+    child.kill().await.unwrap();
+    leftovers.kill();
 }

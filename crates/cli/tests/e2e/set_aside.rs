@@ -1,6 +1,9 @@
 //! A worker that cannot reach the model fails fastest; it must not eat the queue.
 
-use taskfleet_proto::v1::{SubmitTasksRequest, TaskSpec, TaskState, Worker, WorkerState};
+use taskfleet_proto::{
+    v1::{SubmitTasksRequest, TaskSpec, TaskState, WaitReason, Worker, WorkerState},
+    worker::FailureKind,
+};
 use tokio::net::TcpListener;
 
 use crate::fleet::{Fleet, Plan, Relay, until};
@@ -75,7 +78,75 @@ async fn where_all_workers_are_set_aside_tasks_wait_and_say_so() {
     until("a task says why it waits", || async {
         let id = fleet.submit("waits").await;
         let waiting = fleet.get(&id).await.waiting?;
-        waiting.detail.contains("1 set aside (its last calls could not").then_some(())
+        let why = format!("could not connect to the model API at {nowhere}: Connection refused");
+        let is_told = waiting.detail.contains("1 set aside (its last calls could not")
+            && waiting.detail.contains(&why);
+        (is_told && waiting.until.is_some()).then_some(())
+    })
+    .await;
+    let log = fleet.log("supervisor");
+    let line = log.lines().find(|line| line.contains("a worker is set aside")).unwrap();
+    assert!(line.contains(&nowhere.to_string()) && line.contains("Connection refused"), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_nobody_could_call_the_model_for_in_time_says_which_host_and_why() {
+    let mut fleet = Plan::new(0).start().await;
+    let nowhere = Relay::nowhere().await;
+    let base_url = format!("http://me:pa55@{nowhere}/secret?token=hidden");
+    fleet.add_worker_with(&[("OPENAI_BASE_URL", &base_url)]).await;
+    fleet.until_ready(1).await;
+    let deadline = Some(prost_types::Duration { seconds: 2, nanos: 0 });
+    let spec = TaskSpec { content: "hello".to_owned(), deadline, ..TaskSpec::default() };
+    let id = fleet.tasks().submit_task(spec).await.unwrap().into_inner().task_id;
+    let task = fleet.ended(&id).await;
+    assert_eq!(task.kind(), FailureKind::DeadlineExceeded);
+    let why = format!("could not connect to the model API at {nowhere}: Connection refused");
+    let error = &task.result.as_ref().unwrap().error;
+    assert!(error.starts_with("its deadline passed; ") && error.contains(&why), "{error}");
+    assert!(task.attempts[0].error.starts_with(&why), "{}", task.attempts[0].error);
+    let told = format!("{task:?}{}{}", fleet.log("supervisor"), fleet.log("worker-0"));
+    for hidden in ["pa55", "secret", "hidden"] {
+        assert!(!told.contains(hidden), "{hidden} is shown");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_whose_only_worker_is_set_aside_is_served_by_nobody_now_for_that_reason() {
+    let mut fleet = Plan::new(0).start().await;
+    let nowhere = Relay::nowhere().await;
+    let base_url = format!("http://{nowhere}/v1");
+    let models = ("TASKFLEET_WORKER__MODELS", "asked");
+    fleet.add_worker_with(&[("OPENAI_BASE_URL", &base_url), models]).await;
+    fleet.add_worker_with(&[("TASKFLEET_WORKER__MODELS", "other")]).await;
+    fleet.until_ready(2).await;
+    let spec = |n| TaskSpec {
+        content: format!("task {n}"),
+        model: "asked".to_owned(),
+        ..TaskSpec::default()
+    };
+    let request = SubmitTasksRequest { tasks: (0..10).map(spec).collect() };
+    fleet.tasks().submit_tasks(request).await.unwrap();
+    until_state(&fleet, "worker-0", WorkerState::SetAside).await;
+    until("a task says why it waits", || async {
+        let submitted = fleet.tasks().submit_task(spec(99)).await.unwrap().into_inner();
+        let waiting = fleet.get(&submitted.task_id).await.waiting?;
+        assert_ne!(waiting.reason(), WaitReason::NoWorkerForModel, "{}", waiting.detail);
+        let is_told = waiting.detail.contains("1 set aside (its last calls could not");
+        (is_told && waiting.until.is_some()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listed_worker_that_is_down_is_named_with_the_reason() {
+    let nowhere = Relay::nowhere().await.to_string();
+    let fleet = Plan::new(0).supervisor("STATIC_WORKERS", &nowhere).start().await;
+    let id = fleet.submit("waits").await;
+    until("it says who is down", || async {
+        let waiting = fleet.get(&id).await.waiting?;
+        let words = format!("worker {nowhere} is down (nobody listens at its address)");
+        waiting.detail.contains(&words).then_some(())
     })
     .await;
 }

@@ -18,6 +18,10 @@ fn completed() -> Outcome {
     Outcome { end, call: Call::new(Delivery::Answered) }
 }
 
+fn connection(words: &str) -> Cause {
+    Cause::Connection(words.into())
+}
+
 /// Ends an execution that began a moment before.
 fn end(conduct: &mut Conduct, outcome: &Outcome, now: u64) -> Option<Duration> {
     conduct.ended(outcome, at(now - 1), at(now), Jitter::new(1.0))
@@ -32,8 +36,8 @@ fn five_failures_in_a_row_set_a_worker_aside_and_four_do_not() {
     }
     assert_eq!(end(&mut conduct, &unreachable(), 5), Some(FIRST_PAUSE));
     let left = Duration::from_millis(600);
-    assert_eq!(conduct.allowance(at(405)), Allowance::Nothing(Cause::Connection, left));
-    assert_eq!(conduct.allowance(at(1_005)), Allowance::One(Cause::Connection));
+    assert_eq!(conduct.allowance(at(405)), Allowance::Nothing(connection(""), left));
+    assert_eq!(conduct.allowance(at(1_005)), Allowance::One(connection("")));
 }
 
 #[test]
@@ -96,7 +100,7 @@ fn what_ran_already_when_the_worker_was_set_aside_lengthens_and_ends_no_pause() 
         assert_eq!(conduct.ended(&completed(), at(9), at(late), jitter), None);
     }
     assert!(matches!(conduct.allowance(at(11)), Allowance::Nothing(..)));
-    assert_eq!(conduct.allowance(at(5_000)), Allowance::One(Cause::Connection));
+    assert_eq!(conduct.allowance(at(5_000)), Allowance::One(connection("")));
 }
 
 #[test]
@@ -105,4 +109,18 @@ fn one_refusal_to_understand_sets_aside_at_once_and_pauses_are_jittered() {
     let pause = conduct.not_understood(at(1), Jitter::new(0.0)).unwrap();
     assert_eq!(pause, FIRST_PAUSE / 2, "never less than half of it");
     assert_eq!(conduct.not_understood(at(2), Jitter::new(0.0)), None, "it is known already");
+}
+
+#[test]
+fn the_cause_is_told_in_the_words_of_the_last_failure_and_bounded() {
+    let mut conduct = Conduct::default();
+    let fails = |words: &str| Outcome::failed(FailureKind::Connection, Delivery::NotSent, words);
+    for now in 1..=5 {
+        end(&mut conduct, &fails(&format!("no host {now}")), now);
+    }
+    let Allowance::Nothing(cause, _) = conduct.allowance(at(6)) else { panic!("not set aside") };
+    assert_eq!(cause.to_string(), "its last calls could not reach the model API: no host 5");
+    end(&mut conduct, &fails(&"ü".repeat(1_000)), 2_000);
+    let Allowance::Nothing(cause, _) = conduct.allowance(at(2_001)) else { panic!("it failed") };
+    assert_eq!(cause, connection(&"ü".repeat(150)));
 }

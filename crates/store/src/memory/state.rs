@@ -15,7 +15,7 @@ use taskfleet_core::{
 };
 
 use crate::{
-    decide,
+    decide::{self, Former},
     error::{StoreError, SubmitError},
     intake::{self, ClientRef, Known, Plan},
     list::{Looks, TaskFilter, TaskPage},
@@ -123,8 +123,13 @@ impl State {
         let id = change.task;
         let entry = self.tasks.get_mut(&id).ok_or(Refusal::Unknown)?;
         let before = Before::of(&entry.record);
-        let former = decide::former_lease(&entry.record, &change.event)
-            .and_then(|lease| entry.attempts.get(&lease).cloned());
+        let former = decide::former(&entry.record, &change.event).and_then(|former| {
+            let found = match former {
+                Former::Of(lease) => entry.attempts.get(&lease),
+                Former::Last => entry.attempts.last_key_value().map(|(_, last)| last),
+            };
+            found.cloned()
+        });
         let decision = decide::decide(&mut entry.record, former, change, now);
         if let Some(attempt) = decision.attempt {
             entry.attempts.insert(attempt.lease, attempt);

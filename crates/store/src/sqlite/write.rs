@@ -13,7 +13,7 @@ use super::{
 pub(super) use statements::{put_tally, touch};
 
 use crate::{
-    decide,
+    decide::{self, Former},
     error::Conflict,
     intake::{self, ClientRef, Known, Plan},
     tally::{Before, Tally},
@@ -83,8 +83,9 @@ impl Unit<'_> {
             return Ok(Err(Refusal::Unknown));
         };
         let before = Before::of(&record);
-        let former = match decide::former_lease(&record, &change.event) {
-            Some(lease) => self.attempt(seq, lease)?,
+        let former = match decide::former(&record, &change.event) {
+            Some(Former::Of(lease)) => self.attempt(seq, lease)?,
+            Some(Former::Last) => self.last_attempt(seq)?,
             None => None,
         };
         let decision = decide::decide(&mut record, former, change, now);
@@ -118,6 +119,15 @@ impl Unit<'_> {
             concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE seq = ?1 AND lease = ?2");
         let mut statement = self.connection.prepare_cached(sql)?;
         statement.query_row([seq, signed(lease.number())], attempt).optional()
+    }
+
+    fn last_attempt(&self, seq: i64) -> Result<Option<Attempt>> {
+        let sql = concat!(
+            "SELECT ",
+            attempt_columns!(),
+            " FROM attempts WHERE seq = ?1 ORDER BY lease DESC LIMIT 1"
+        );
+        self.connection.prepare_cached(sql)?.query_row([seq], attempt).optional()
     }
 }
 

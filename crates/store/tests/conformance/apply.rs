@@ -5,7 +5,7 @@ use taskfleet_core::{
     failure::{Delivery, FailureKind},
     limits,
     machine::{Event, LeaseEnd, Refusal},
-    outcome::{Call, End, Payload},
+    outcome::{Call, End, Failure, Payload},
     task::{Counters, TaskState},
 };
 use taskfleet_store::{Attempt, StoredResult};
@@ -137,6 +137,21 @@ pub(crate) async fn a_task_that_ends_without_a_workers_word_says_why(ground: &Gr
     ground.apply(expired, Event::Expire, at(0) + LONG).await.unwrap();
     assert_eq!(error_after(ground, expired).await, "its deadline passed");
     assert_eq!(ground.attempts(expired).await[0].end, LeaseEnd::Expired);
+
+    let late = LONG + LONG;
+    let mut spec = content("text");
+    spec.deadline = late;
+    let (unreachable, lease) = ground.running(spec).await;
+    let failure =
+        Failure::new(FailureKind::Connection, "could not connect to the model API at nowhere:1");
+    let event = ended(lease, End::Failed(failure), Call::new(Delivery::NotSent));
+    ground.apply(unreachable, event, at(1)).await.unwrap();
+    let expected = "its deadline passed; its last try before that (connection): could not \
+        connect to the model API at nowhere:1";
+    let lease = ground.claim(unreachable, 1, at(0) + LONG).await;
+    assert!(lease > Lease::NONE);
+    ground.apply(unreachable, Event::Expire, at(0) + late).await.unwrap();
+    assert_eq!(error_after(ground, unreachable).await, expected);
 
     let lost = repeat(ground, limits::MAX_WORKER_LOSSES, |lease| Event::Lost { lease }).await;
     assert!(error_after(ground, lost).await.contains("too often"));

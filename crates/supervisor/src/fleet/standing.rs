@@ -10,7 +10,7 @@ use super::{LinkState, Member};
 use crate::engine::Engine;
 
 /// Where a worker stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
     Ready,
     Gone,
@@ -47,15 +47,15 @@ impl Member {
 }
 
 impl Standing {
-    pub(crate) fn takes_work(self) -> bool {
+    pub(crate) fn takes_work(&self) -> bool {
         matches!(self, Self::Ready | Self::Probation(_))
     }
 
-    pub(crate) fn is_probation(self) -> bool {
+    pub(crate) fn is_probation(&self) -> bool {
         matches!(self, Self::Probation(_))
     }
 
-    pub(crate) fn state(self) -> WorkerState {
+    pub(crate) fn state(&self) -> WorkerState {
         match self {
             Self::Ready => WorkerState::Ready,
             Self::Gone => WorkerState::Lost,
@@ -68,7 +68,7 @@ impl Standing {
     }
 
     /// Why it gets nothing new, in words; nothing for one that is ready.
-    pub(crate) fn detail(self) -> String {
+    pub(crate) fn detail(&self) -> String {
         let words = match self {
             Self::Ready => "",
             Self::Gone => "its process is gone",
@@ -90,7 +90,7 @@ impl Standing {
     }
 
     /// The same as one of many.
-    fn in_short(self) -> String {
+    fn in_short(&self) -> String {
         let words = match self {
             Self::Ready => "ready",
             Self::Gone => "gone",
@@ -107,16 +107,67 @@ impl Standing {
     }
 }
 
-/// Why none of these workers takes work.
-pub(crate) fn why_none_is_ready(standings: &[Standing]) -> String {
-    if standings.is_empty() {
-        return "no worker is ready: none is registered".to_owned();
-    }
+/// How many addresses are named of those where nobody answers.
+const NAMED: usize = 3;
+
+/// Why nobody takes work: the workers by where they stand, and the addresses where none
+/// answers, each with why.
+pub(crate) fn why_none_is_ready(standings: &[Standing], away: &[(String, String)]) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for standing in standings {
         *counts.entry(standing.in_short()).or_default() += 1;
     }
-    let counts: Vec<String> =
-        counts.into_iter().map(|(words, count)| format!("{count} {words}")).collect();
-    format!("no worker is ready: {}", counts.join(", "))
+    let counts = counts.into_iter().map(|(words, count)| format!("{count} {words}"));
+    let reasons: Vec<String> = counts.chain(who_is_away(away)).collect();
+    if reasons.is_empty() {
+        return "no worker is ready: none is registered".to_owned();
+    }
+    format!("no worker is ready: {}", reasons.join(", "))
+}
+
+/// Addresses where none answers, in words; not all of many.
+pub(crate) fn who_is_away(away: &[(String, String)]) -> Vec<String> {
+    let named = away.iter().take(NAMED);
+    let mut words: Vec<String> =
+        named.map(|(address, why)| format!("worker {address} is down ({why})")).collect();
+    if away.len() > NAMED {
+        words.push(format!("{} more are down", away.len() - NAMED));
+    }
+    words
+}
+
+/// When the first of those that are set aside is tried again: in so long.
+pub(crate) fn next_trial(standings: &[Standing]) -> Option<Duration> {
+    let left = standings.iter().filter_map(|standing| match standing {
+        Standing::SetAside(_, left) => Some(*left),
+        _ => None,
+    });
+    left.min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_who_could_work_is_told_of_and_why_they_do_not() {
+        let aside = |seconds| {
+            let cause = Cause::Connection("no host".into());
+            Standing::SetAside(cause, Duration::from_secs(seconds))
+        };
+        let down = |n: u32| (format!("host-{n}:1"), "nobody listens at its address".to_owned());
+        assert_eq!(why_none_is_ready(&[], &[]), "no worker is ready: none is registered");
+        let one = why_none_is_ready(&[aside(9), aside(5), Standing::Drained], &[down(1)]);
+        assert_eq!(
+            one,
+            "no worker is ready: 1 drained by an operator, 2 set aside (its last calls could not \
+             reach the model API: no host), worker host-1:1 is down (nobody listens at its address)"
+        );
+        let many: Vec<_> = (0..9).map(down).collect();
+        assert!(why_none_is_ready(&[], &many).ends_with("), 6 more are down"));
+        assert_eq!(
+            next_trial(&[aside(9), Standing::Ready, aside(5)]),
+            Some(Duration::from_secs(5))
+        );
+    }
 }

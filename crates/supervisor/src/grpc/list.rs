@@ -128,7 +128,7 @@ fn fit(engine: &Engine, page: TaskPage) -> (Vec<v1::Task>, Option<TaskId>) {
 }
 
 fn listed(engine: &Engine, detail: TaskDetail) -> v1::Task {
-    let waiting = engine.why_it_waits(&detail.record);
+    let waiting = engine.why_it_waits(&detail.record, None);
     let task = view::task(detail);
     v1::Task { waiting, attempts: Vec::new(), ..task }
 }

@@ -68,7 +68,8 @@ impl TaskService for TaskApi {
     ) -> Result<Response<v1::GetTaskResponse>, Status> {
         let id = parse_id("task_id", &request.get_ref().task_id)?;
         let detail = self.detail(id, INLINE_RESULT).await?;
-        let waiting = self.engine.why_it_waits(&detail.record);
+        let last_error = detail.attempts.last().map(|attempt| attempt.error.as_str());
+        let waiting = self.engine.why_it_waits(&detail.record, last_error);
         let mut task = view::task(detail);
         task.waiting = waiting;
         Ok(Response::new(v1::GetTaskResponse { task: Some(task) }))

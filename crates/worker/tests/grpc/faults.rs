@@ -107,12 +107,21 @@ fn api(base_url: String) -> ApiSettings {
 async fn what_finds_nobody_was_not_sent() {
     // Bound and dropped: nobody listens there now.
     let closed = TcpListener::bind(localhost()).await.unwrap().local_addr().unwrap();
-    for base in [format!("http://{closed}/v1"), "http://nowhere.invalid/v1".into()] {
+    let bases = [
+        (format!("http://me:pa55@{closed}/path?query=1"), closed.to_string()),
+        ("http://nowhere.invalid/v1".into(), "nowhere.invalid: ".to_owned()),
+    ];
+    for (base, host) in bases {
         let rig =
             Rig::start_with(taskfleet_worker::Settings { api: api(base), ..settings() }).await;
         let last = fault(&rig, "ok").await;
         let expected = (FailureKind::Connection, Delivery::NotSent);
         assert_eq!(last.kind_and_delivery(), expected, "{last:?}");
+        let message = &last.failure().message;
+        assert!(message.contains(&format!("the model API at {host}")), "{message}");
+        for hidden in ["me:", "pa55", "path", "query"] {
+            assert!(!message.contains(hidden), "{message}");
+        }
     }
 }
 

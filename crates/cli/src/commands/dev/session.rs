@@ -6,7 +6,7 @@ use anyhow::Context;
 use taskfleet_proto::v1::{GetTaskRequest, SubmitTasksRequest, Task, TaskSpec, TaskState};
 use tokio::{sync::mpsc, task::JoinSet, time::interval};
 
-use super::{board::Board, samples, screen::Screen};
+use super::{board::Board, samples, screen::Screen, waits::Waits};
 use crate::{
     client::Client,
     commands::submit::random_key,
@@ -35,7 +35,11 @@ pub(super) async fn run(
     let group = format!("dev-{}", random_key());
     let ids = submit(client, &prompts, &group).await?;
     announce(&prompts, &group, screen)?;
-    follow_all(client, &ids, Board::new(screen.clone(), &prompts)).await?;
+    let waits = Waits::new(ids.len());
+    tokio::select! {
+        followed = follow_all(client, &ids, Board::new(screen.clone(), &prompts), &waits) => followed?,
+        never = waits.tell(client, &ids, screen) => match never {},
+    }
     let mut tasks = Vec::new();
     for id in ids {
         tasks.push(get(client, id).await?);
@@ -63,7 +67,12 @@ fn announce(prompts: &[String], group: &str, screen: &Screen) -> io::Result<()> 
 }
 
 /// Follows all tasks to their ends.
-async fn follow_all(client: &Client, ids: &[String], mut board: Board) -> anyhow::Result<()> {
+async fn follow_all(
+    client: &Client,
+    ids: &[String],
+    mut board: Board,
+    waits: &Waits,
+) -> anyhow::Result<()> {
     // The readers wait for the screen: a slow terminal slows only what it shows.
     let (events, mut incoming) = mpsc::channel(64);
     let mut readers = JoinSet::new();
@@ -76,7 +85,11 @@ async fn follow_all(client: &Client, ids: &[String], mut board: Board) -> anyhow
     loop {
         tokio::select! {
             event = incoming.recv() => match event {
-                Some((index, event)) => board.take(index, event?)?,
+                Some((index, event)) => {
+                    let event = event?;
+                    waits.hear(index, &event);
+                    board.take(index, event)?;
+                }
                 None => return Ok(board.close()?),
             },
             _ = redraw.tick() => board.draw()?,

@@ -11,7 +11,7 @@ use std::{
 use async_openai::{error::OpenAIError, middleware::HttpRequestFactory};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header::CONTENT_TYPE};
-use reqwest::{Body, Request, Response};
+use reqwest::{Body, Request, Response, Url};
 use taskfleet_core::{
     failure::{Delivery, FailureKind},
     limits::MAX_RESULT_BYTES,
@@ -24,6 +24,7 @@ use super::{
     exchange::{Exchange, Shape, WholeAnswer},
     rate_limits::rate_limits,
     upload::Upload,
+    words,
 };
 use crate::api::failure;
 
@@ -71,7 +72,7 @@ impl SendOnce {
 
     async fn exchange(&self, request: Request) -> Result<Response, Failure> {
         let sent = self.http.execute(request).await;
-        let response = sent.map_err(|error| unreachable(&error))?;
+        let response = sent.map_err(|error| unreachable(error, self.exchange.key()))?;
         let status = response.status().as_u16();
         let request_id = text(response.headers(), "x-request-id");
         self.exchange.progress.response_started(status, request_id);
@@ -133,14 +134,24 @@ async fn read(mut response: Response, max: usize) -> Result<Bytes, Failure> {
     Ok(body.freeze())
 }
 
-/// No status came.
-fn unreachable(error: &reqwest::Error) -> Failure {
-    let mut cause: &dyn Error = error;
+/// No status came. Names the host: whoever set a wrong address sees it there.
+fn unreachable(error: reqwest::Error, key: Option<&str>) -> Failure {
+    let host = error.url().map(host).unwrap_or_default();
+    // Its own words would show the whole address, which may hold a password.
+    let error = error.without_url();
+    let mut cause: &dyn Error = &error;
     while let Some(source) = cause.source() {
         cause = source;
     }
     let what = if error.is_connect() { "could not connect to" } else { "lost the connection to" };
-    failure(FailureKind::Connection, format!("{what} the model API: {cause}"))
+    let said = format!("{what} the model API at {host}: {cause}");
+    failure(FailureKind::Connection, words::clean(&said, key))
+}
+
+/// Host and port, where one is set: no user, password, path or query.
+fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// The connection broke inside the answer.
