@@ -67,6 +67,12 @@ impl Fleet {
         &mut self.supervisor
     }
 
+    /// The supervisor's process and those of the workers, to be struck side by side.
+    #[allow(dead_code, reason = "the chaos run's, which shares this fleet")]
+    pub(crate) fn processes(&mut self) -> (&mut Process, &mut [Process]) {
+        (&mut self.supervisor, &mut self.workers)
+    }
+
     /// The process of worker `index`, from 0; it is called `worker-{index}`.
     pub(crate) fn worker(&mut self, index: usize) -> &mut Process {
         &mut self.workers[index]
