@@ -21,14 +21,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The watchers of a run.
 pub(crate) struct Feeds {
     pub(crate) feeds: Vec<Feed>,
-    _reading: JoinSet<()>,
+    reading: JoinSet<()>,
 }
+
+/// Whether a watcher is to see the task with this number.
+type Wants = fn(u32) -> bool;
 
 /// One watcher.
 pub(crate) struct Feed {
     pub(crate) name: &'static str,
-    /// Whether it is to see the task with this number.
-    wants: fn(u32) -> bool,
+    wants: Wants,
     seen: Arc<Mutex<Seen>>,
     count: watch::Receiver<usize>,
 }
@@ -47,34 +49,23 @@ impl Feeds {
     pub(crate) async fn begin(shape: &Shape, client: &Client) -> Self {
         let watched = || WatchTasksRequest { group: GROUP.into(), ..WatchTasksRequest::default() };
         let odd = [("parity".to_owned(), "odd".to_owned())].into();
-        let wanted: [(&str, WatchTasksRequest, fn(u32) -> bool); 3] = [
-            ("by group", watched(), |_| true),
-            ("by label", WatchTasksRequest { labels: odd, ..watched() }, |number| {
-                load::parity(number) == "odd"
-            }),
-            ("by tenant", WatchTasksRequest { tenant: TENANTS[1].into(), ..watched() }, |number| {
-                load::tenant(number) == TENANTS[1]
-            }),
-        ];
-        let mut feeds = Self { feeds: Vec::new(), _reading: JoinSet::new() };
-        for (name, request, wants) in wanted {
-            let mut stream =
-                client.tasks().watch_tasks(request.clone()).await.unwrap().into_inner();
-            let first = stream.message().await.unwrap().unwrap();
-            let request = WatchTasksRequest { cursor: first.cursor, ..request };
-            let (counting, count) = watch::channel(0);
-            let seen = Arc::default();
-            let reader = Reader {
-                shape: shape.clone(),
-                client: client.clone(),
-                request,
-                seen: Arc::clone(&seen),
-                counting,
-            };
-            feeds._reading.spawn(reader.read(stream));
-            feeds.feeds.push(Feed { name, wants, seen, count });
-        }
+        let mut feeds = Self { feeds: Vec::new(), reading: JoinSet::new() };
+        let reader = |request| Reader::new(shape, client, request);
+        feeds.add("by group", |_| true, reader(watched())).await;
+        let request = WatchTasksRequest { labels: odd, ..watched() };
+        feeds.add("by label", |number| load::parity(number) == "odd", reader(request)).await;
+        let request = WatchTasksRequest { tenant: TENANTS[1].into(), ..watched() };
+        feeds.add("by tenant", |number| load::tenant(number) == TENANTS[1], reader(request)).await;
         feeds
+    }
+
+    async fn add(&mut self, name: &'static str, wants: Wants, mut reader: Reader) {
+        let (seen, count) = (Arc::clone(&reader.seen), reader.counting.subscribe());
+        let mut stream = reader.open().await.expect("the fleet is ready");
+        let first = stream.message().await.expect("the fleet is ready");
+        reader.take(first.expect("a feed has no end"));
+        self.reading.spawn(reader.read(stream));
+        self.feeds.push(Feed { name, wants, seen, count });
     }
 }
 
@@ -114,6 +105,21 @@ struct Reader {
 }
 
 impl Reader {
+    fn new(shape: &Shape, client: &Client, request: WatchTasksRequest) -> Self {
+        Self {
+            shape: shape.clone(),
+            client: client.clone(),
+            request,
+            seen: Arc::default(),
+            counting: watch::Sender::default(),
+        }
+    }
+
+    async fn open(&self) -> Option<Streaming<WatchTasksResponse>> {
+        let opened = self.client.tasks().watch_tasks(self.request.clone()).await;
+        opened.ok().map(tonic::Response::into_inner)
+    }
+
     async fn read(mut self, first: Streaming<WatchTasksResponse>) {
         let mut stream = Some(first);
         loop {
@@ -123,8 +129,7 @@ impl Reader {
                 }
             }
             sleep(PAUSE).await;
-            let opened = self.client.tasks().watch_tasks(self.request.clone()).await;
-            stream = opened.ok().map(tonic::Response::into_inner);
+            stream = self.open().await;
         }
     }
 

@@ -96,6 +96,7 @@ async fn run(shape: &Shape) -> bool {
 
     let calls = fleet.calls().await;
     let tasks = gather::histories(shape, &client, &ids, &calls).await;
+    let began = log.began;
     let faults = log.into_faults();
     let mut judgement = judge::judge(&tasks, &faults);
     judgement.broken.extend(refused.into_iter().chain(unrest).map(of_run));
@@ -105,6 +106,7 @@ async fn run(shape: &Shape) -> bool {
     let asked_again = accepted.asked_again();
     let report = Report {
         shape,
+        began,
         faults: &faults,
         tasks: &tasks,
         judgement: &judgement,

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use taskfleet_core::Timestamp;
+
 use crate::{
     chaos::{
         delays::Delays,
@@ -21,6 +23,7 @@ const NEAR: Duration = Duration::from_secs(5);
 /// All that a run found.
 pub(crate) struct Report<'a> {
     pub(crate) shape: &'a Shape,
+    pub(crate) began: Timestamp,
     pub(crate) faults: &'a [Fault],
     pub(crate) tasks: &'a [History],
     pub(crate) judgement: &'a Judgement,
@@ -111,10 +114,7 @@ impl Report<'_> {
 
     /// The attempts, the calls and the faults near them, by the seconds of the run.
     fn facts(&self, task: &History) {
-        let start = self.faults.first().map(|fault| fault.began).unwrap_or_default();
-        let at = |time: taskfleet_core::Timestamp| {
-            (time.unix_millis() as f64 - start.unix_millis() as f64) / 1e3
-        };
+        let at = |time: Timestamp| time.since(self.began).as_secs_f64();
         for attempt in &task.attempts {
             let calls = task.calls.get(&attempt.lease).copied().unwrap_or_default();
             println!(

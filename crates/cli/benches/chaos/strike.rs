@@ -23,13 +23,16 @@ use crate::{
 /// The faults that have struck, in the order in which they ended.
 pub(crate) struct Log {
     start: Instant,
+    pub(crate) began: Timestamp,
     clock: Clock,
     faults: Mutex<Vec<Fault>>,
 }
 
 impl Log {
     pub(crate) fn starting() -> Self {
-        Self { start: Instant::now(), clock: Clock::system(), faults: Mutex::default() }
+        let clock = Clock::system();
+        let began = Timestamp::from_unix_millis(clock.unix_millis());
+        Self { start: Instant::now(), began, clock, faults: Mutex::default() }
     }
 
     pub(crate) fn into_faults(self) -> Vec<Fault> {
@@ -44,18 +47,20 @@ impl Log {
 
     fn begins(&self, fault: &Planned) -> Fault {
         let at = self.start.elapsed().as_secs_f64();
-        let lasts = fault.lasts.as_secs_f64();
-        eprintln!("{at:7.1} s  {}: {} ({lasts:.1} s)", fault.target, fault.kind.words());
+        eprintln!("{at:7.1} s  {}: {}", fault.target, fault.kind.words());
         let (kind, target, began) = (fault.kind, fault.target, self.now());
         Fault { kind, target, began, until: began, started: None, healed: began }
     }
 
-    fn ends(&self, fault: Fault) {
-        let healed = self.now();
-        let dies = matches!(fault.kind, Kind::WorkerKilled | Kind::SupervisorKilled);
-        let until = if dies { fault.until } else { healed };
-        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        faults.push(Fault { healed, until, ..fault });
+    fn ends(&self, mut fault: Fault) {
+        fault.healed = self.now();
+        if !matches!(fault.kind, Kind::WorkerKilled | Kind::SupervisorKilled) {
+            fault.until = fault.healed;
+        }
+        let (at, lasted) = (self.start.elapsed(), fault.healed.since(fault.began));
+        let (at, lasted) = (at.as_secs_f64(), lasted.as_secs_f64());
+        eprintln!("{at:7.1} s  {}: back after {lasted:.1} s", fault.target);
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
     }
 }
 
