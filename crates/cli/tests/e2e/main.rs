@@ -4,6 +4,7 @@
 
 mod batch;
 mod dev;
+mod disk;
 mod drain;
 mod exact;
 mod faults;

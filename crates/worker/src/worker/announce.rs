@@ -54,7 +54,11 @@ fn request(settings: &Settings, boot_id: BootId, local: SocketAddr) -> RegisterR
 /// Without a host it stands for the address that the registration comes from; port 0 stands
 /// for the real one.
 fn address(settings: &Settings, local: SocketAddr) -> String {
-    let advertised = if settings.advertise.is_empty() { ":0" } else { settings.advertise.as_str() };
+    let advertised = match settings.advertise.as_str() {
+        "" if !local.ip().is_unspecified() => return local.to_string(),
+        "" => ":0",
+        advertised => advertised,
+    };
     match advertised.strip_suffix(":0") {
         Some(host) => format!("{host}:{}", local.port()),
         None => advertised.to_owned(),
