@@ -164,7 +164,7 @@ impl Plan {
             program: Program::Taskfleet,
             args: vec!["worker".into()],
             env,
-            listen: Listen::Worker,
+            listen: Listen::Variable("TASKFLEET_WORKER__GRPC_LISTEN"),
         }
     }
 

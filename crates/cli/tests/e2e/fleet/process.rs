@@ -38,9 +38,6 @@ pub(super) enum Program {
 pub(super) enum Listen {
     Flag(&'static str),
     Variable(&'static str),
-    /// As a worker, and where it is to be dialled back: a call within the machine comes from
-    /// 127.0.0.1, wherever its caller listens.
-    Worker,
 }
 
 /// A process of the fleet, running or not.
@@ -152,12 +149,6 @@ impl Process {
         match self.spec.listen {
             Listen::Flag(flag) => command.args([flag, &self.address]),
             Listen::Variable(name) => command.env(name, &self.address),
-            Listen::Worker => {
-                let host = self.address.split(':').next().unwrap_or_default();
-                command
-                    .env("TASKFLEET_WORKER__GRPC_LISTEN", &self.address)
-                    .env("TASKFLEET_WORKER__ADVERTISE", format!("{host}:0"))
-            }
         };
         command.envs(self.spec.env.iter().map(|(name, value)| (name, value)));
         // Its standard input ends with the test, also with one that is killed.
