@@ -37,7 +37,7 @@ fn table(stats: &GetStatsResponse) -> Table {
     let slots = format!("{} of {} slots in use", stats.slots_in_use, stats.slots);
     table.pair("workers", format!("{} ready, {slots}", stats.workers_ready));
     table.pair("failed attempts", grouped(stats.attempts_failed));
-    table.pair("workers lost", grouped(stats.worker_losses));
+    table.pair("executions lost", lost(stats.worker_losses));
     table.pair("throttles", grouped(stats.throttles));
     table.pair("requeues", grouped(stats.requeues));
     table.pair("stale results", grouped(stats.stale_results));
@@ -45,6 +45,14 @@ fn table(stats: &GetStatsResponse) -> Table {
     table.pair("epoch", stats.epoch.to_string());
     table.pair("started", words::moment(stats.started_at));
     table
+}
+
+/// Each task that a lost worker had counts, so one worker may count many times.
+fn lost(executions: u64) -> String {
+    match executions {
+        0 => "0".to_owned(),
+        lost => format!("{}, with their workers", grouped(lost)),
+    }
 }
 
 /// "1,200 (3.4 MiB), the oldest for 5 min".
@@ -74,6 +82,7 @@ mod tests {
             workers_ready: 2,
             slots: 128,
             slots_in_use: 64,
+            worker_losses: 1_000,
             ..GetStatsResponse::default()
         };
         let lines: Vec<String> = table(&stats)
@@ -81,6 +90,7 @@ mod tests {
             .map(|line| console::strip_ansi_codes(&line).into_owned())
             .collect();
         assert_eq!(lines[0], "queued           1,200 (3.4 MiB), the oldest for 5 min");
+        assert_eq!(lines[7], "executions lost  1,000, with their workers");
         assert_eq!(lines[5], "workers          2 ready, 64 of 128 slots in use");
     }
 }
