@@ -40,7 +40,7 @@ fn may_pass(failure: &Failure) -> bool {
     match failure {
         Failure::Unreachable { .. } => true,
         Failure::Refused(status) => is_full(status),
-        Failure::Unknown { .. } => false,
+        Failure::Unknown { .. } | Failure::Stranger { .. } => false,
     }
 }
 

@@ -23,15 +23,13 @@ use std::{cell::RefCell, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use taskfleet_proto::v1::TaskSpec;
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::mpsc,
-};
+use tokio::sync::mpsc;
 
 use crate::{
     client::Client,
     failure::Usage,
     output,
+    stop::Stop,
     words::{counted, grouped},
 };
 use ask::Asker;
@@ -46,8 +44,6 @@ use submitter::{Submitter, Tally};
 
 /// Batches that are accepted and whose outcomes nobody has asked for yet.
 const AHEAD: usize = 4;
-/// What a shell shows for a command that Ctrl-C has ended.
-const INTERRUPTED: u8 = 130;
 
 /// How an input is to be submitted.
 #[derive(Debug)]
@@ -87,6 +83,7 @@ pub(crate) async fn run(
     }
     let progress = Progress::new(ledger.counts());
     let client = Client::connect(&options.address).await?;
+    client.greet().await?;
     let asker = Asker { client, patience: options.patience, progress };
     let work = Work {
         asker,
@@ -146,18 +143,17 @@ impl Work {
         self.asker.progress.close();
         tokio::select! {
             code = self.end(outcome) => code,
-            () = stop.next() => Ok(ExitCode::from(INTERRUPTED)),
+            () = stop.next() => Ok(Stop::exit_code()),
         }
     }
 
     fn begin(&self) {
         let (counts, group) = (self.ledger.borrow().counts(), self.source.group());
-        let known = counts.completed + counts.failed;
-        let known = match known {
+        let known = match counts.ended() {
             0 => String::new(),
             known => format!("; {} of them stand in the results already", grouped(known)),
         };
-        let all = counted(counts.open + counts.completed + counts.failed, "task");
+        let all = counted(counts.open + counts.ended(), "task");
         self.asker.progress.say(&format!("{all} in group {group}{known}."));
     }
 
@@ -186,7 +182,7 @@ impl Work {
         match outcome {
             None => {
                 output::talk(&self.interrupted(counts));
-                Ok(ExitCode::from(INTERRUPTED))
+                Ok(Stop::exit_code())
             }
             Some(Err(error)) if error.is::<Usage>() => Err(error),
             Some(Err(error)) => {
@@ -212,7 +208,7 @@ impl Work {
         let group = self.source.group();
         let waited = match &self.results {
             Some(results) => {
-                let (done, all) = (counts.completed + counts.failed, counts.open);
+                let (done, all) = (counts.ended(), counts.open);
                 let (done, all) = (grouped(done), grouped(done + all));
                 format!(" {done} of {all} results are in {}.", results.name())
             }
@@ -254,10 +250,10 @@ impl Work {
 
 /// Says how all tasks ended; the exit code for it.
 fn finish(counts: Counts, problems: &Problems, results: &Results) -> ExitCode {
-    let all = counted(counts.completed + counts.failed, "task");
-    let (completed, failed) = (grouped(counts.completed), grouped(counts.failed));
+    let all = counted(counts.ended(), "task");
+    let (completed, not) = (grouped(counts.completed), counts.not_completed());
     output::talk(&format!(
-        "{all} ended: {completed} completed, {failed} failed{}; results in {}.",
+        "{all} ended: {completed} completed, {not}{}; results in {}.",
         left_out(problems),
         results.name()
     ));
@@ -272,26 +268,6 @@ fn left_out(problems: &Problems) -> String {
 }
 
 fn code(counts: Counts, problems: &Problems) -> ExitCode {
-    let fine = counts.failed == 0 && problems.lines() == 0;
+    let fine = counts.completed == counts.ended() && problems.lines() == 0;
     if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Ctrl-C, or being asked to end.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Stop {
-    fn listen() -> std::io::Result<Self> {
-        let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
-        Ok(Self { interrupt: signal(interrupt)?, terminate: signal(terminate)? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

@@ -3,15 +3,19 @@
 use std::{future::Future, time::Duration};
 
 use taskfleet_proto::v1::{
-    fleet_service_client::FleetServiceClient, task_service_client::TaskServiceClient,
+    GetStatsRequest, GetStatsResponse, fleet_service_client::FleetServiceClient,
+    task_service_client::TaskServiceClient,
 };
 use taskfleet_runtime::transport::MAX_MESSAGE_BYTES;
 use tonic::{
-    Response, Status,
+    Code, Response, Status,
     transport::{Channel, Endpoint},
 };
 
-use crate::failure::{self, Failure};
+use crate::{
+    failure::{self, Failure},
+    stranger,
+};
 
 /// A machine that does not answer within this is treated as gone.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -88,17 +92,55 @@ impl Client {
     ) -> Result<T, Failure> {
         match tokio::time::timeout(limit, call).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(self.failure(status)),
+            Ok(Err(status)) => Err(self.told(status).await),
             Err(_) => Err(self.unreachable("it does not answer".to_owned())),
         }
     }
 
+    /// What the status of a call means; looks who is there when none of ours answered.
+    async fn told(&self, status: Status) -> Failure {
+        match self.failure(status) {
+            Failure::Refused(status) if status.code() == Code::Unimplemented => {
+                self.stranger(stranger::who_is_it(self.channel.clone()).await)
+            }
+            Failure::Unreachable { .. } if stranger::is_not_http2(&self.address).await => {
+                self.stranger(stranger::NOT_GRPC)
+            }
+            failure => failure,
+        }
+    }
+
+    /// Whether a supervisor answers there: a stream of work should not be begun, and be waited
+    /// with, where none ever was. One that is stopping answers, and its successor comes.
+    ///
+    /// # Errors
+    /// As [`Client::answer`].
+    pub(crate) async fn greet(&self) -> Result<(), Failure> {
+        let greeting = async {
+            match self.fleet().get_stats(GetStatsRequest {}).await {
+                Err(status) if failure::is_own_word(&status) => {
+                    Ok(Response::new(GetStatsResponse::default()))
+                }
+                answer => answer,
+            }
+        };
+        self.answer(greeting).await.map(|_| ())
+    }
+
     /// What a status of a call or stream means.
     pub(crate) fn failure(&self, status: Status) -> Failure {
+        if stranger::is_not_grpc(&status) {
+            return self.stranger(stranger::NOT_GRPC);
+        }
         if failure::is_break(&status) {
             return self.unreachable(failure::break_cause(&status));
         }
         Failure::Refused(Box::new(status))
+    }
+
+    /// There is something else.
+    pub(crate) fn stranger(&self, what: &'static str) -> Failure {
+        Failure::Stranger { address: self.address.clone(), what }
     }
 
     /// There was no answer.

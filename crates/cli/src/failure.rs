@@ -26,6 +26,11 @@ pub(crate) enum Failure {
          Start one with `taskfleet dev` or `taskfleet-supervisor`, or name another with --address."
     )]
     Unreachable { address: String, cause: String },
+    /// Something else listens there.
+    #[error(
+        "what listens at {address} is no taskfleet supervisor: {what}. Name one with --address."
+    )]
+    Stranger { address: String, what: &'static str },
     /// It was asked to accept a task and never answered.
     #[error(
         "the supervisor at {address} did not answer within {}: {cause}\n\
@@ -49,7 +54,9 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::from(USAGE);
     }
     match error.downcast_ref::<Failure>() {
-        Some(Failure::Unreachable { .. } | Failure::Unknown { .. }) => ExitCode::from(UNREACHABLE),
+        Some(Failure::Unreachable { .. } | Failure::Unknown { .. } | Failure::Stranger { .. }) => {
+            ExitCode::from(UNREACHABLE)
+        }
         Some(Failure::Refused(status)) if status.code() == Code::InvalidArgument => {
             ExitCode::from(USAGE)
         }
@@ -66,6 +73,11 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 /// status that the peer sent has no source.
 pub(crate) fn is_break(status: &Status) -> bool {
     matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded) || status.source().is_some()
+}
+
+/// Whether the peer itself said that it cannot serve now: it is there, and stopping.
+pub(crate) fn is_own_word(status: &Status) -> bool {
+    status.code() == Code::Unavailable && status.source().is_none()
 }
 
 /// The innermost cause of an error, without the operating system's number.

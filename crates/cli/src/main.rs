@@ -11,6 +11,8 @@ mod json;
 mod output;
 mod patience;
 mod services;
+mod stop;
+mod stranger;
 mod table;
 mod words;
 

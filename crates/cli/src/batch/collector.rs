@@ -107,8 +107,11 @@ impl Collector<'_> {
             }
             false => None,
         };
-        let completed = task.state() == TaskState::Completed;
-        let standing = if completed { Standing::Completed } else { Standing::Failed };
+        let standing = match task.state() {
+            TaskState::Completed => Standing::Completed,
+            TaskState::Cancelled => Standing::Cancelled,
+            _ => Standing::Failed,
+        };
         // It may have come on both ways while its result was read.
         if self.ledger.borrow_mut().set(&task.client_ref, standing) {
             self.write(&task, whole.as_deref())?;

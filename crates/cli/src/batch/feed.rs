@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use taskfleet_proto::v1::{
-    ListTasksRequest, Task, TaskFilter, TaskState, WatchTasksRequest, WatchTasksResponse,
-};
+use taskfleet_proto::v1::{GetStatsRequest, Task, WatchTasksRequest, WatchTasksResponse};
 use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior, interval_at},
@@ -14,17 +12,16 @@ use tonic::Streaming;
 use super::ask::Asker;
 use crate::{failure::Failure, patience::Patience};
 
-/// What runs is counted this often.
+/// It is asked so often how much runs: a number that the supervisor keeps, where a list of the
+/// group's running tasks would be read again and again.
 const COUNT_EVERY: Duration = Duration::from_secs(2);
-/// The most that is counted, which is a page of a list.
-const MOST_COUNTED: u32 = 1_000;
 
 /// What a feed brings.
 #[derive(Debug)]
 pub(super) enum News {
     /// A task has ended.
     Ended(Box<Task>),
-    /// So many run.
+    /// So many tasks of the fleet run.
     Running(u64),
     /// The feed cannot go on.
     Broken(Failure),
@@ -93,7 +90,7 @@ impl Feed {
         message.ok_or_else(|| client.unreachable("it ended the stream".to_owned()))
     }
 
-    /// Sends how many tasks run, now and then, until nobody listens.
+    /// Sends how many tasks of the fleet run, now and then, until nobody listens.
     pub(super) async fn count(self, news: mpsc::Sender<News>) {
         let mut ticks = interval_at(Instant::now() + COUNT_EVERY, COUNT_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -107,17 +104,8 @@ impl Feed {
     }
 
     async fn running(&self) -> Result<u64, Failure> {
-        let filter = TaskFilter {
-            states: vec![TaskState::Running.into()],
-            tenant: self.tenant.clone(),
-            group: self.group.clone(),
-            ..TaskFilter::default()
-        };
-        let page_size = MOST_COUNTED;
-        let request =
-            ListTasksRequest { filter: Some(filter), page_size, ..ListTasksRequest::default() };
         let client = &self.asker.client;
-        let answer = client.answer(client.tasks().list_tasks(request)).await?;
-        Ok(answer.tasks.len() as u64)
+        let stats = client.answer(client.fleet().get_stats(GetStatsRequest {})).await?;
+        Ok(stats.running)
     }
 }

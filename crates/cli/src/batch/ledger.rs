@@ -4,6 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use super::run::Key;
+use crate::words::grouped;
 
 /// How a task stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,8 +13,10 @@ pub(super) enum Standing {
     Open,
     /// Its result is there.
     Completed,
-    /// It failed or was cancelled.
+    /// It failed.
     Failed,
+    /// It was cancelled.
+    Cancelled,
     /// Left out: its line is wrong.
     Skipped,
 }
@@ -34,7 +37,24 @@ pub(super) struct Counts {
     pub(super) open: u64,
     pub(super) completed: u64,
     pub(super) failed: u64,
+    pub(super) cancelled: u64,
     pub(super) skipped: u64,
+}
+
+impl Counts {
+    /// How many have ended.
+    pub(super) fn ended(&self) -> u64 {
+        self.completed + self.failed + self.cancelled
+    }
+
+    /// "3 failed, 1 cancelled"; the second only where there are any.
+    pub(super) fn not_completed(&self) -> String {
+        let cancelled = match self.cancelled {
+            0 => String::new(),
+            cancelled => format!(", {} cancelled", grouped(cancelled)),
+        };
+        format!("{} failed{cancelled}", grouped(self.failed))
+    }
 }
 
 /// The tasks of one input.
@@ -105,6 +125,15 @@ impl Ledger {
         Some(self.entries[self.index(id)?].key)
     }
 
+    /// The last line whose task has ended; 0: none has. Lines are submitted in their order, so an
+    /// earlier run must have submitted those before it.
+    pub(super) fn reached(&self) -> u32 {
+        let ended = |entry: &&Entry| {
+            matches!(entry.standing, Standing::Completed | Standing::Failed | Standing::Cancelled)
+        };
+        self.entries.iter().filter(ended).map(|entry| entry.line).max().unwrap_or(0)
+    }
+
     /// Notes how an open task stands from now on; false for one that is not open.
     pub(super) fn set(&mut self, id: &str, standing: Standing) -> bool {
         let Some(index) = self.index(id) else { return false };
@@ -118,6 +147,7 @@ impl Ledger {
             Standing::Open => self.counts.open += 1,
             Standing::Completed => self.counts.completed += 1,
             Standing::Failed => self.counts.failed += 1,
+            Standing::Cancelled => self.counts.cancelled += 1,
             Standing::Skipped => self.counts.skipped += 1,
         }
         true

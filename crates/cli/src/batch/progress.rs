@@ -48,7 +48,7 @@ impl Progress {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
         };
-        let bar = ProgressBar::with_draw_target(Some(ended(counts) + counts.open), target);
+        let bar = ProgressBar::with_draw_target(Some(counts.ended() + counts.open), target);
         // Cannot fail: the template is ours, and right.
         if let Ok(style) = ProgressStyle::with_template(BAR) {
             let style = style.with_key("rate", |state: &ProgressState, to: &mut dyn fmt::Write| {
@@ -57,13 +57,13 @@ impl Progress {
             });
             bar.set_style(style.progress_chars("━╸─"));
         }
-        bar.set_position(ended(counts));
+        bar.set_position(counts.ended());
         bar.reset_eta();
         let now = Instant::now();
         let state = State {
             counts,
             running: None,
-            before: ended(counts),
+            before: counts.ended(),
             since: now,
             said_at: now,
             said: String::new(),
@@ -76,11 +76,11 @@ impl Progress {
     /// How the tasks stand now.
     pub(super) fn counts(&self, counts: Counts) {
         self.lock().counts = counts;
-        self.bar.set_position(ended(counts));
+        self.bar.set_position(counts.ended());
         self.draw();
     }
 
-    /// How many run now.
+    /// How many run now, of all tasks of the fleet.
     pub(super) fn running(&self, running: u64) {
         self.lock().running = Some(running);
         self.draw();
@@ -127,24 +127,19 @@ impl Progress {
 
 impl State {
     fn message(&self) -> String {
-        let running = self.running.map(|running| format!(", {} running", grouped(running)));
-        let failed = grouped(self.counts.failed);
-        format!("done, {failed} failed{}", running.unwrap_or_default())
+        let running = self.running.map(|running| format!(", the fleet runs {}", grouped(running)));
+        format!("done, {}{}", self.counts.not_completed(), running.unwrap_or_default())
     }
 
-    /// "1,200 of 20,000 done, 3 failed, 64 running, 40.1 a second, 8 min left".
+    /// "1,200 of 20,000 done, 3 failed, the fleet runs 64, 40.1 a second, 8 min left".
     fn line(&self) -> String {
-        let (done, open) = (ended(self.counts), self.counts.open);
+        let (done, open) = (self.counts.ended(), self.counts.open);
         let rate = (done - self.before) as f64 / self.since.elapsed().as_secs_f64().max(0.001);
         let left = Duration::try_from_secs_f64(open as f64 / rate).ok();
         let left = left.map(|left| format!(", {rate:.1} a second, {} left", words::duration(left)));
         let (done, all) = (grouped(done), grouped(done + open));
         format!("{done} of {all} {}{}", self.message(), left.unwrap_or_default())
     }
-}
-
-fn ended(counts: Counts) -> u64 {
-    counts.completed + counts.failed
 }
 
 #[cfg(test)]
@@ -160,8 +155,11 @@ mod tests {
         progress.counts(later);
         progress.running(64);
         let line = progress.lock().line();
-        assert_eq!(line, "600 of 1,000 done, 3 failed, 64 running, 50.0 a second, 8.0 s left");
+        assert_eq!(
+            line,
+            "600 of 1,000 done, 3 failed, the fleet runs 64, 50.0 a second, 8.0 s left"
+        );
         progress.counts(counts);
-        assert_eq!(progress.lock().line(), "100 of 1,000 done, 1 failed, 64 running");
+        assert_eq!(progress.lock().line(), "100 of 1,000 done, 1 failed, the fleet runs 64");
     }
 }

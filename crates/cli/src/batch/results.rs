@@ -98,7 +98,8 @@ impl Results {
 fn standing(state: &str) -> Option<Standing> {
     match state {
         "completed" => Some(Standing::Completed),
-        "failed" | "cancelled" => Some(Standing::Failed),
+        "failed" => Some(Standing::Failed),
+        "cancelled" => Some(Standing::Cancelled),
         _ => None,
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Tally {
     /// Of them, those that an earlier run had submitted.
     pub(super) existing: u64,
     pub(super) all: u64,
+    /// Of them, those that an earlier run must have submitted and the supervisor does not know.
+    pub(super) forgotten: u64,
 }
 
 /// Submits the open tasks of a source.
@@ -64,6 +66,7 @@ impl Submitter<'_> {
         accepted: Option<mpsc::Sender<Accepted>>,
     ) -> anyhow::Result<Tally> {
         let mut tally = Tally::default();
+        let reached = self.ledger.borrow().reached();
         let mut reader = self.source.tasks()?;
         // Each task stands in the input again, also one that has ended meanwhile.
         let mut unseen = self.ledger.borrow().len();
@@ -72,12 +75,15 @@ impl Submitter<'_> {
             if batch.is_empty() {
                 break;
             }
-            let answer = self.submit(batch, &mut tally).await;
+            let answer = self.submit(batch, reached, &mut tally).await;
             let answer = answer.with_context(|| self.said_so_far(tally))?;
             if let (Some(answer), Some(accepted)) = (answer, &accepted) {
                 // Fails only when all else has, and then that is told.
                 let _ = accepted.send(answer).await;
             }
+        }
+        if tally.forgotten > 0 {
+            self.asker.progress.say(&said_of_forgotten(tally.forgotten));
         }
         if unseen > 0 { Err(self.changed().into()) } else { Ok(tally) }
     }
@@ -117,6 +123,7 @@ impl Submitter<'_> {
     async fn submit(
         &self,
         mut batch: Batch,
+        reached: u32,
         tally: &mut Tally,
     ) -> anyhow::Result<Option<Accepted>> {
         while !batch.is_empty() {
@@ -127,7 +134,7 @@ impl Submitter<'_> {
                 async move { client.tasks().submit_tasks(request).await }
             };
             match self.asker.ask(call).await {
-                Ok(answer) => return Ok(Some(self.take(&batch, answer, tally)?)),
+                Ok(answer) => return Ok(Some(take(&batch, answer, reached, tally)?)),
                 Err(Failure::Refused(status)) => {
                     let wrong = conflicts::by_task(&status);
                     if wrong.is_empty() {
@@ -155,20 +162,6 @@ impl Submitter<'_> {
         }
     }
 
-    fn take(
-        &self,
-        batch: &Batch,
-        answer: SubmitTasksResponse,
-        tally: &mut Tally,
-    ) -> anyhow::Result<Accepted> {
-        anyhow::ensure!(answer.tasks.len() == batch.len(), "the supervisor's answer is not whole");
-        tally.all += batch.len() as u64;
-        tally.existing += answer.tasks.iter().filter(|task| task.existing).count() as u64;
-        let ended = |state: TaskState| words::is_ended(state);
-        let ended = answer.tasks.into_iter().filter(|task| task.existing && ended(task.state()));
-        Ok(Accepted { cursor: answer.cursor, ended: ended.map(|task| task.task_id).collect() })
-    }
-
     fn refused(&self) -> Usage {
         self.problems.borrow_mut().tell(&self.source.input);
         Usage(format!(
@@ -189,4 +182,32 @@ impl Submitter<'_> {
             all => format!("{} before that were accepted in group {group}", counted(all, "task")),
         }
     }
+}
+
+/// What became of a batch; lines up to `reached` were submitted before.
+fn take(
+    batch: &Batch,
+    answer: SubmitTasksResponse,
+    reached: u32,
+    tally: &mut Tally,
+) -> anyhow::Result<Accepted> {
+    anyhow::ensure!(answer.tasks.len() == batch.len(), "the supervisor's answer is not whole");
+    let forgotten = batch.iter().zip(&answer.tasks);
+    let forgotten = forgotten.filter(|((line, _), task)| *line <= reached && !task.existing);
+    tally.forgotten += forgotten.count() as u64;
+    tally.all += batch.len() as u64;
+    tally.existing += answer.tasks.iter().filter(|task| task.existing).count() as u64;
+    let ended = |state: TaskState| words::is_ended(state);
+    let ended = answer.tasks.into_iter().filter(|task| task.existing && ended(task.state()));
+    Ok(Accepted { cursor: answer.cursor, ended: ended.map(|task| task.task_id).collect() })
+}
+
+/// Nobody should find out by the bill.
+fn said_of_forgotten(forgotten: u64) -> String {
+    format!(
+        "{} without a result stand before lines that have one, and the supervisor does not know \
+         them: submitted by an earlier run, they ended longer ago than it keeps tasks \
+         (retention_seconds). They are called again, and may be paid for again.",
+        counted(forgotten, "task")
+    )
 }

@@ -9,7 +9,7 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use crate::{args::Global, client::Client, failure::Failure, output, table::Table};
+use crate::{args::Global, client::Client, failure::Failure, output, stranger, table::Table};
 
 /// The names that supervisors and workers tell of. The empty one is the whole process.
 const NAMES: [&str; 7] = [
@@ -50,6 +50,9 @@ pub(crate) async fn run(global: &Global, args: HealthArgs) -> anyhow::Result<Exi
                 }
             }
         }
+    }
+    if told.iter().all(|(name, _)| name.is_empty()) {
+        return Err(client.stranger(stranger::OTHER_GRPC).into());
     }
     let serves = told.first().is_some_and(|(_, status)| *status == ServingStatus::Serving);
     print(global, &told)?;

@@ -8,13 +8,14 @@ use taskfleet_proto::v1::{SubmitTaskResponse, Task, TaskSpec};
 
 use super::{get, watch};
 use crate::{
-    args::Global,
+    args::{DEFAULT_ADDRESS, Global},
     batch::{self, Input},
     client::Client,
     failure::Failure,
     follow::{Event, Follow},
     json, output,
     patience::Patience,
+    stop::Stop,
 };
 use spec::Submission;
 pub(crate) use spec::{SubmitArgs, label, random_key};
@@ -32,9 +33,18 @@ pub(crate) async fn run(global: &Global, args: SubmitArgs) -> anyhow::Result<Exi
         Submission::Many(input) => return many(global, args, input).await,
     };
     let client = Client::connect(&global.address).await?;
-    let answer = submit(&client, spec).await?;
+    let mut stop = Stop::listen()?;
+    let key = spec.idempotency_key.clone();
+    let answer = tokio::select! {
+        answer = submit(&client, spec) => answer?,
+        () = stop.next() => return Ok(interrupted(&said_of_unknown(&key))),
+    };
     if args.watch || args.wait {
-        return follow(global, &args, client, answer).await;
+        let goes_on = said_of_accepted(&client, &answer.task_id);
+        return tokio::select! {
+            code = follow(global, &args, client, answer) => code,
+            () = stop.next() => Ok(interrupted(&goes_on)),
+        };
     }
     if global.json {
         output::line(&json::pretty("SubmitTaskResponse", &answer)?)?;
@@ -42,6 +52,30 @@ pub(crate) async fn run(global: &Global, args: SubmitArgs) -> anyhow::Result<Exi
         output::line(&answer.task_id)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A task that is under way does not end with the command that waits for it.
+fn interrupted(what_now: &str) -> ExitCode {
+    output::talk(&format!("Interrupted. {what_now}"));
+    Stop::exit_code()
+}
+
+fn said_of_unknown(key: &str) -> String {
+    format!(
+        "Whether the supervisor took the task is unknown.\n\
+         Asking again with --idempotency-key {key} cannot make the task twice."
+    )
+}
+
+fn said_of_accepted(client: &Client, id: &str) -> String {
+    let there = match client.address() {
+        DEFAULT_ADDRESS => String::new(),
+        address => format!(" --address {address}"),
+    };
+    format!(
+        "Task {id} goes on: `taskfleet watch {id}{there}` follows it, \
+         `taskfleet cancel {id}{there}` ends it."
+    )
 }
 
 async fn many(global: &Global, args: SubmitArgs, input: Input) -> anyhow::Result<ExitCode> {

@@ -6,4 +6,4 @@ mod input;
 mod resume;
 mod room;
 
-pub(crate) use room::{Room, lines, prompts};
+pub(crate) use room::{Room, lines, prompts, signal, until};

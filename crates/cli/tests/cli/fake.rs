@@ -22,6 +22,8 @@ pub(crate) struct Script {
     pub(crate) submits: VecDeque<Result<v1::SubmitTaskResponse, Status>>,
     /// One stream for each watch.
     pub(crate) watches: VecDeque<Events>,
+    /// Streams do not end after their events, and a submission beyond `submits` has no answer.
+    pub(crate) is_silent: bool,
     pub(crate) keys: Vec<String>,
     pub(crate) cursors: Vec<String>,
 }
@@ -56,10 +58,15 @@ struct Service(Arc<Mutex<Script>>);
 #[tonic::async_trait]
 impl TaskService for Service {
     async fn submit_task(&self, request: Request<v1::TaskSpec>) -> Answer<v1::SubmitTaskResponse> {
-        let mut script = self.0.lock().unwrap();
-        script.keys.push(request.into_inner().idempotency_key);
-        let answer = script.submits.pop_front().expect("asked once too often");
-        answer.map(Response::new)
+        let (answer, is_silent) = {
+            let mut script = self.0.lock().unwrap();
+            script.keys.push(request.into_inner().idempotency_key);
+            (script.submits.pop_front(), script.is_silent)
+        };
+        match answer {
+            None if is_silent => std::future::pending().await,
+            answer => answer.expect("asked once too often").map(Response::new),
+        }
     }
 
     type WatchTaskStream = BoxStream<'static, Result<v1::WatchTaskResponse, Status>>;
@@ -71,7 +78,11 @@ impl TaskService for Service {
         let mut script = self.0.lock().unwrap();
         script.cursors.push(request.into_inner().cursor);
         let events = script.watches.pop_front().expect("watched once too often");
-        Ok(Response::new(stream::iter(events).boxed()))
+        let events = stream::iter(events);
+        Ok(Response::new(match script.is_silent {
+            true => events.chain(stream::pending()).boxed(),
+            false => events.boxed(),
+        }))
     }
 
     async fn submit_tasks(

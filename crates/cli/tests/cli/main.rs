@@ -12,6 +12,7 @@ mod loopback;
 mod manage;
 mod resilience;
 mod starting;
+mod strangers;
 mod supervisor;
 mod support;
 mod usage;

@@ -1,5 +1,8 @@
 //! A supervisor that goes away and comes back: tasks are made once, text is printed once.
 
+use std::process::Stdio;
+
+use rustix::process::Signal;
 use taskfleet_proto::{
     FieldError,
     v1::{
@@ -10,8 +13,9 @@ use taskfleet_proto::{
 use tonic::Status;
 
 use crate::{
+    batch::{signal, until},
     fake::{Fake, Script},
-    support::taskfleet,
+    support::{Ran, command, taskfleet},
 };
 
 fn accepted() -> SubmitTaskResponse {
@@ -95,6 +99,39 @@ async fn a_failed_task_ends_with_1_and_prints_no_result() {
     let fake = Fake::start(script).await;
     let ran = taskfleet(&["submit", "hi", "--wait", "--address", &fake.address]).await;
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
+}
+
+#[tokio::test]
+async fn ctrl_c_while_waiting_says_how_to_find_the_task_again() {
+    for waiting in ["--wait", "--watch"] {
+        let (submits, watches) = ([Ok(accepted())].into(), [vec![]].into());
+        let script = Script { submits, watches, is_silent: true, ..Script::default() };
+        let fake = Fake::start(script).await;
+        let ran =
+            interrupted(&fake, &["submit", "hi", waiting], |script| !script.cursors.is_empty())
+                .await;
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(130), ""), "{ran:?}");
+        let how = format!("`taskfleet watch task-1 --address {}`", fake.address);
+        assert!(ran.stderr.contains(&how), "{}", ran.stderr);
+    }
+}
+
+#[tokio::test]
+async fn ctrl_c_before_the_answer_says_how_to_ask_again() {
+    let fake = Fake::start(Script { is_silent: true, ..Script::default() }).await;
+    let ran = interrupted(&fake, &["submit", "hi"], |script| !script.keys.is_empty()).await;
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    let key = format!("--idempotency-key {}", fake.script.lock().unwrap().keys[0]);
+    assert!(ran.stderr.contains(&key), "{}", ran.stderr);
+}
+
+/// What a command leaves that is interrupted once the script has come so far.
+async fn interrupted(fake: &Fake, args: &[&str], is_so: impl Fn(&Script) -> bool) -> Ran {
+    let mut command = command(&[args, &["--address", &fake.address]].concat());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until("it waits", || is_so(&fake.script.lock().unwrap())).await;
+    signal(&child, Signal::INT);
+    child.wait_with_output().await.unwrap().into()
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ impl Supervisor {
         reporter.set_service_status("live", ServingStatus::Serving).await;
         reporter.set_service_status("", self.health).await;
         let router = Server::builder().add_service(tasks).add_service(health);
-        let router = router.add_service(FleetServiceServer::new(fleet::Fleet));
+        let router = router.add_service(FleetServiceServer::new(fleet::Fleet(self.shared.clone())));
         serving.spawn(router.serve_with_incoming(incoming));
         self.serving = Some(serving);
     }

@@ -32,7 +32,9 @@ A file of tasks:
 
   The same command may be run again, after Ctrl-C, a kill or a power cut, and when the file has
   grown: what was submitted is not submitted or paid for again, as long as the supervisor keeps
-  ended tasks (7 days unless told otherwise). A changed prompt needs a new id, or a new --group.
+  ended tasks (its retention_seconds, 7 days unless told otherwise). What it has forgotten by then
+  is called again; with --out it is said how many, by the results that stand there. A changed prompt
+  needs a new id, or a new --group.
   --out takes a line for each task, in the order in which they end:
   {\"id\", \"task_id\", \"state\", \"text\" or \"body\", \"error\", \"model\", \"usage\", \"attempts\", \"key\"}.
 
@@ -118,7 +120,8 @@ pub(crate) struct FileArgs {
     /// Submit the rest when lines are wrong, and name those; ends with 1 then.
     #[arg(long)]
     pub(super) skip_bad: bool,
-    /// How long a supervisor that does not answer is asked again.
+    /// How long a supervisor that goes away meanwhile is asked again; one that is not there at
+    /// the beginning ends the command at once.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     #[arg(default_value = "5m")]
     pub(super) patience: Duration,

@@ -16,6 +16,17 @@ async fn a_batch_without_answer_is_submitted_again_and_makes_no_second_task() {
 }
 
 #[tokio::test]
+async fn what_runs_is_counted_without_a_list() {
+    let room = Room::with("in.txt", prompts(2)).await;
+    let child = room.submit(&ARGS).spawn().unwrap();
+    // Once at the beginning, to see that a supervisor is there.
+    until("it is asked how much runs", || room.supervisor.book().stats == 2).await;
+    room.supervisor.book().complete_all();
+    let ran: crate::support::Ran = child.wait_with_output().await.unwrap().into();
+    assert_eq!((ran.code, room.supervisor.book().lists), (Some(0), 0), "{ran:?}");
+}
+
+#[tokio::test]
 async fn a_restart_while_waiting_misses_no_outcome() {
     let mut room = Room::with("in.txt", prompts(20)).await;
     let child = room.submit(&ARGS).spawn().unwrap();

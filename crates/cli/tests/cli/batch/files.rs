@@ -89,6 +89,21 @@ async fn a_failed_task_ends_with_1_and_says_why_in_its_line() {
 }
 
 #[tokio::test]
+async fn a_cancelled_task_is_counted_as_such_and_ends_with_1() {
+    let room = Room::with("in.txt", prompts(3)).await;
+    assert_eq!(room.run(&["in.txt"]).await.code, Some(0));
+    room.supervisor.book().complete(0);
+    room.supervisor.book().cancel(1);
+    room.supervisor.book().complete(2);
+    for run in ["the first", "from the results alone"] {
+        let ran = room.run(&["in.txt", "--wait", "--out", "out.jsonl"]).await;
+        assert_eq!(ran.code, Some(1), "{run}: {ran:?}");
+        let said = "3 tasks ended: 2 completed, 0 failed, 1 cancelled;";
+        assert!(ran.stderr.contains(said), "{run}: {}", ran.stderr);
+    }
+}
+
+#[tokio::test]
 async fn a_result_that_does_not_fit_into_a_message_is_fetched_whole() {
     let room = Room::with("in.txt", format!("{}\nshort\n", "x".repeat(300_000))).await;
     room.supervisor.book().inline = 1_000;

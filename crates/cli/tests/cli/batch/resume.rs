@@ -79,6 +79,28 @@ async fn ctrl_c_ends_the_waiting_says_how_to_go_on_and_the_tasks_go_on() {
 }
 
 #[tokio::test]
+async fn tasks_that_the_supervisor_has_forgotten_are_called_again_and_that_is_said() {
+    let room = Room::with("in.txt", prompts(5)).await;
+    let mut child = room.submit(&ARGS).spawn().unwrap();
+    until("the tasks are taken", || room.tasks() == 5).await;
+    room.supervisor.book().complete(3);
+    room.until_results(1).await;
+    child.kill().await.unwrap();
+    {
+        let mut book = room.supervisor.book();
+        (0..3).for_each(|index| book.complete(index));
+        // Nobody fetched the first two while they were kept.
+        (0..2).for_each(|index| book.forget(index));
+        book.complete(4);
+        book.instant = true;
+    }
+    let ran = room.run(&ARGS).await;
+    assert_eq!((ran.code, room.tasks(), room.ids().len()), (Some(0), 7, 5), "{ran:?}");
+    let said = "2 tasks without a result stand before lines that have one";
+    assert!(ran.stderr.contains(said) && ran.stderr.contains("retention"), "{}", ran.stderr);
+}
+
+#[tokio::test]
 async fn a_torn_last_line_is_mended() {
     let room = Room::with("in.txt", prompts(4)).await;
     room.supervisor.book().instant = true;
@@ -106,6 +128,7 @@ async fn a_grown_file_submits_what_is_new() {
     let ran = room.run(&ARGS).await;
     assert_eq!((ran.code, room.tasks(), room.ids().len()), (Some(0), 5, 5), "{ran:?}");
     assert_eq!(room.supervisor.book().batches, [3, 2]);
+    assert!(!ran.stderr.contains("called again"), "these are new: {}", ran.stderr);
 }
 
 #[tokio::test]

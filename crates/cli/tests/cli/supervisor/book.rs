@@ -22,6 +22,9 @@ pub(crate) struct Book {
     pub(crate) batches: Vec<usize>,
     /// How often a task was asked for.
     pub(crate) gets: usize,
+    /// How often tasks were listed, and statistics asked for.
+    pub(crate) lists: usize,
+    pub(crate) stats: usize,
     /// Tasks end when they are made.
     pub(crate) instant: bool,
     /// So many batches more are refused as UNAVAILABLE, and not taken.
@@ -126,6 +129,13 @@ impl Book {
             new.retry_of = first;
         }
         answer
+    }
+
+    /// Knows a task's key and name no more, as after its retention.
+    pub(crate) fn forget(&mut self, index: usize) {
+        let spec = &self.specs[index];
+        self.keys.remove(&spec.idempotency_key);
+        self.references.remove(&(spec.group.clone(), spec.client_ref.clone()));
     }
 
     /// Ends well all that have not ended.

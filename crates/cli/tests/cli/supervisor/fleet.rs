@@ -1,14 +1,18 @@
 //! The calls of operators: a fleet of one worker that runs nothing.
 
+use std::sync::Arc;
+
 use taskfleet_proto::{
     FieldError,
     v1::{self, WorkerState, fleet_service_server::FleetService},
 };
 use tonic::{Request, Response, Status};
 
+use super::Shared;
+
 type Answer<T> = Result<Response<T>, Status>;
 
-pub(super) struct Fleet;
+pub(super) struct Fleet(pub(super) Arc<Shared>);
 
 fn worker(state: WorkerState) -> v1::Worker {
     let mut worker = v1::Worker {
@@ -48,6 +52,7 @@ impl FleetService for Fleet {
     }
 
     async fn get_stats(&self, _: Request<v1::GetStatsRequest>) -> Answer<v1::GetStatsResponse> {
+        self.0.book.lock().unwrap().stats += 1;
         let stats = v1::GetStatsResponse { queued: 12_000, slots: 64, ..Default::default() };
         Ok(Response::new(stats))
     }

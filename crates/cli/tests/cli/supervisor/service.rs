@@ -96,6 +96,7 @@ impl TaskService for Service {
         let from: usize = request.page_token.parse().unwrap_or(0);
         let size = request.page_size.max(1) as usize;
         self.book(|book| {
+            book.lists += 1;
             let wanted = |task: &&v1::Task| {
                 (filter.states.is_empty() || filter.states.contains(&task.state))
                     && (filter.group.is_empty() || filter.group == task.group)
