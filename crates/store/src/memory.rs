@@ -5,7 +5,7 @@ mod state;
 
 use std::{
     path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -32,14 +32,23 @@ use state::State;
 #[derive(Debug)]
 pub struct MemoryStore {
     identity: Identity,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 impl MemoryStore {
     /// An empty store.
     #[must_use]
     pub fn new(identity: Identity) -> Self {
-        Self { identity, state: Mutex::default() }
+        Self { identity, state: Arc::default() }
+    }
+
+    /// The same tasks as a supervisor's successor finds them: opened again at `now`, in the
+    /// next epoch. As with a file, whoever had it open before must be gone.
+    #[must_use]
+    pub fn reopen(&self, now: Timestamp) -> Self {
+        let epoch = self.identity.epoch.next(now.unix_millis() / 1_000);
+        let identity = Identity { epoch, ..self.identity };
+        Self { identity, state: Arc::clone(&self.state) }
     }
 
     /// Every write ends before the lock is left, or changed nothing: a poisoned one is sound.

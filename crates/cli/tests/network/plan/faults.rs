@@ -1,0 +1,147 @@
+//! Which faults a family draws: each host and each way between two has a course of its own,
+//! in which what breaks is mended before it breaks again.
+
+use std::time::Duration;
+
+use super::{Family, Fault, Host};
+use crate::chance::Chance;
+
+type Timed = Vec<(Duration, Fault)>;
+
+pub(super) fn of(family: Family, seed: u64, workers: usize, until: Duration) -> Timed {
+    let mut drawing = Drawing { family, seed, until, faults: Vec::new() };
+    let all: Vec<Host> = (0..workers).map(Host::Worker).collect();
+    let each = all.iter().copied();
+    match family {
+        Family::SupervisorCrashes => drawing.crashes(Host::Supervisor, 1),
+        Family::WorkerCrashes => each.for_each(|worker| drawing.crashes(worker, 2)),
+        Family::Latency => drawing.ways(&all, Drawing::delays),
+        Family::Loss => drawing.ways(&all, Drawing::losses),
+        Family::Partitions => drawing.ways(&all, Drawing::cuts),
+        Family::Clocks => {
+            drawing.crashes(Host::Supervisor, 2);
+            drawing.jumps(Host::Supervisor);
+            each.for_each(|worker| drawing.jumps(worker));
+        }
+        Family::Mixed => {
+            drawing.crashes(Host::Supervisor, 3);
+            drawing.jumps(Host::Supervisor);
+            each.for_each(|worker| drawing.crashes(worker, 4));
+            drawing.ways(&all, Drawing::anything);
+        }
+    }
+    let mut faults = drawing.faults;
+    faults.sort_by_key(|(at, _)| *at);
+    faults
+}
+
+struct Drawing {
+    family: Family,
+    seed: u64,
+    until: Duration,
+    faults: Timed,
+}
+
+impl Drawing {
+    fn chance(&self, of: &str) -> Chance {
+        Chance::of(self.seed, &format!("{} {of}", self.family.name()))
+    }
+
+    /// Things happen one after the other: each call of `next` draws what happens, and how long
+    /// until it is over.
+    fn course(&mut self, of: &str, rarity: u64, next: impl Fn(&mut Chance) -> (Timed, Duration)) {
+        let mut chance = self.chance(of);
+        let mut at = chance.millis(500, 6_000 * rarity);
+        while at < self.until {
+            let (faults, over) = next(&mut chance);
+            self.faults.extend(faults.into_iter().map(|(after, fault)| (at + after, fault)));
+            at = at + over + chance.millis(200, 6_000 * rarity);
+        }
+    }
+
+    /// A process ends and another one starts.
+    fn crashes(&mut self, host: Host, rarity: u64) {
+        self.course(&format!("crashes of {host}"), rarity, |chance| {
+            let away = if chance.one_in(6) {
+                chance.millis(5_000, 12_000)
+            } else {
+                chance.millis(5, 3_000)
+            };
+            let end = match chance.below(4) {
+                0 => Fault::SwitchOff(host),
+                1 => Fault::Stop(host),
+                _ => Fault::Kill(host),
+            };
+            (vec![(Duration::ZERO, end), (away, Fault::Start(host))], away)
+        });
+    }
+
+    fn jumps(&mut self, host: Host) {
+        self.course(&format!("clock of {host}"), 1, |chance| {
+            let seconds = chance.pick(&[-1, 1, 60, 3_600]);
+            (vec![(Duration::ZERO, Fault::Jump(host, seconds))], Duration::ZERO)
+        });
+    }
+
+    /// The ways between the supervisor and each worker, and the client.
+    fn ways(&mut self, workers: &[Host], what: impl Fn(&mut Self, Host)) {
+        workers.iter().chain([&Host::Client]).for_each(|host| what(self, *host));
+    }
+
+    fn delays(&mut self, host: Host) {
+        self.course(&format!("delays of {host}"), 1, |chance| delay(chance, host, 3_000, 150));
+    }
+
+    fn losses(&mut self, host: Host) {
+        self.course(&format!("losses of {host}"), 2, |chance| match chance.below(3) {
+            0 => delay(chance, host, 8_000, 700),
+            _ => (vec![(Duration::ZERO, Fault::Lose(Host::Supervisor, host))], Duration::ZERO),
+        });
+    }
+
+    fn cuts(&mut self, host: Host) {
+        self.course(&format!("cuts of {host}"), 2, |chance| cut(chance, host));
+    }
+
+    fn anything(&mut self, host: Host) {
+        self.course(&format!("network of {host}"), 4, |chance| match chance.below(4) {
+            0 => delay(chance, host, 8_000, 700),
+            1 => (vec![(Duration::ZERO, Fault::Lose(Host::Supervisor, host))], Duration::ZERO),
+            _ => cut(chance, host),
+        });
+    }
+}
+
+/// Nothing arrives for a while (shorter than `hold_ms`), or it all takes longer.
+fn delay(chance: &mut Chance, host: Host, hold_ms: u64, slow_ms: u64) -> (Timed, Duration) {
+    let supervisor = Host::Supervisor;
+    if chance.one_in(2) {
+        let lasts = chance.millis(50, hold_ms);
+        let faults = vec![
+            (Duration::ZERO, Fault::Hold(supervisor, host)),
+            (lasts, Fault::Release(supervisor, host)),
+        ];
+        return (faults, lasts);
+    }
+    let (up_to, lasts) = (chance.millis(20, slow_ms), chance.millis(500, 5_000));
+    let faults = vec![
+        (Duration::ZERO, Fault::Slow(supervisor, host, up_to)),
+        (lasts, Fault::Slow(supervisor, host, Duration::from_millis(20))),
+    ];
+    (faults, lasts)
+}
+
+fn cut(chance: &mut Chance, host: Host) -> (Timed, Duration) {
+    let supervisor = Host::Supervisor;
+    let lasts =
+        if chance.one_in(3) { chance.millis(5_000, 14_000) } else { chance.millis(50, 5_000) };
+    let (there, back) = ((supervisor, host), (host, supervisor));
+    let cut: Vec<(Host, Host)> = match chance.below(4) {
+        0 => vec![there],
+        1 => vec![back],
+        _ => vec![there, back],
+    };
+    let begin = cut.iter().map(|(from, to)| (Duration::ZERO, Fault::Cut(*from, *to)));
+    let end = cut.iter().map(|(from, to)| (lasts, Fault::Mend(*from, *to)));
+    (begin.chain(end).collect(), lasts)
+}
