@@ -31,8 +31,8 @@ pub use list::{TaskFilter, TaskPage};
 pub use memory::MemoryStore;
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use types::{
-    Applied, Attempt, Change, Counts, Identity, Keyed, NewTask, OutcomeFilter, OutcomePage,
-    Running, StoredResult, Submitted, TaskDetail, TaskMeta, Totals,
+    Applied, Attempt, Change, Counts, EndedPage, Identity, Keyed, NewTask, OutcomeFilter,
+    OutcomePage, Running, StoredResult, Submitted, TaskDetail, TaskMeta, Totals,
 };
 
 /// Keeps tasks. Every write that is answered with `Ok` is durable.
@@ -138,13 +138,17 @@ pub trait Store: Send + Sync + 'static {
     /// When they could not be read.
     async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<TaskId>, StoreError>;
 
-    /// Tasks that ended at `time` or before, those that ended first first; at most `limit`.
-    /// Few tasks are looked at: it may miss some that a clock in the future hides, until
-    /// their time has come.
+    /// Looks at the next `limit` outcomes after number `after`: which of their tasks ended at
+    /// `time` or before. Outcomes are in the order of time but where a clock jumped.
     ///
     /// # Errors
     /// When they could not be read.
-    async fn ended_by(&self, time: Timestamp, limit: usize) -> Result<Vec<TaskId>, StoreError>;
+    async fn ended_by(
+        &self,
+        time: Timestamp,
+        after: u64,
+        limit: usize,
+    ) -> Result<EndedPage, StoreError>;
 
     /// Takes ended tasks out, with all that belongs to them, in one transaction that deletes
     /// at most `max_rows` rows (above 100): says how many tasks are gone. Those that did not

@@ -21,8 +21,8 @@ use crate::{
     error::{BackupError, StoreError, SubmitError},
     list::{TaskFilter, TaskPage},
     types::{
-        Applied, Change, Counts, Identity, Keyed, NewTask, OutcomeFilter, OutcomePage, Running,
-        Submitted, TaskDetail, Totals,
+        Applied, Change, Counts, EndedPage, Identity, Keyed, NewTask, OutcomeFilter, OutcomePage,
+        Running, Submitted, TaskDetail, Totals,
     },
 };
 use state::State;
@@ -126,8 +126,13 @@ impl Store for MemoryStore {
         Ok(self.state().oldest_queued())
     }
 
-    async fn ended_by(&self, time: Timestamp, limit: usize) -> Result<Vec<TaskId>, StoreError> {
-        Ok(self.state().ended_by(time, limit))
+    async fn ended_by(
+        &self,
+        time: Timestamp,
+        after: u64,
+        limit: usize,
+    ) -> Result<EndedPage, StoreError> {
+        Ok(self.state().ended_by(time, after, limit))
     }
 
     async fn remove(&self, tasks: Vec<TaskId>, max_rows: usize) -> Result<usize, StoreError> {

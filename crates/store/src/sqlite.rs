@@ -30,8 +30,8 @@ use crate::{
     error::{BackupError, StoreError, SubmitError},
     list::{TaskFilter, TaskPage},
     types::{
-        Applied, Change, Counts, Identity, Keyed, NewTask, OutcomeFilter, OutcomePage, Running,
-        Submitted, TaskDetail, Totals,
+        Applied, Change, Counts, EndedPage, Identity, Keyed, NewTask, OutcomeFilter, OutcomePage,
+        Running, Submitted, TaskDetail, Totals,
     },
 };
 use backup::Backups;
@@ -154,8 +154,13 @@ impl Store for SqliteStore {
         self.read(read::oldest_queued).await
     }
 
-    async fn ended_by(&self, time: Timestamp, limit: usize) -> Result<Vec<TaskId>, StoreError> {
-        self.read(move |from| read::ended_by(from, time, limit)).await
+    async fn ended_by(
+        &self,
+        time: Timestamp,
+        after: u64,
+        limit: usize,
+    ) -> Result<EndedPage, StoreError> {
+        self.read(move |from| read::ended_by(from, time, after, limit)).await
     }
 
     async fn remove(&self, tasks: Vec<TaskId>, max_rows: usize) -> Result<usize, StoreError> {

@@ -270,3 +270,26 @@ pub struct OutcomePage {
     /// Every outcome up to this number was looked at: where the next page begins.
     pub seen: u64,
 }
+
+/// What is due among some outcomes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EndedPage {
+    /// Those that ended in time, in the order of their outcomes.
+    pub due: Vec<TaskId>,
+    /// The last outcome that was looked at, when there may be more after it.
+    pub more_after: Option<u64>,
+}
+
+impl EndedPage {
+    /// Of the outcomes that were looked at (number, task, when it ended) those that ended at
+    /// `time` or before; `limit` were asked for.
+    pub(crate) fn new(
+        looked_at: &[(u64, TaskId, Timestamp)],
+        time: Timestamp,
+        limit: usize,
+    ) -> Self {
+        let due = looked_at.iter().filter(|(_, _, at)| *at <= time).map(|(_, task, _)| *task);
+        let last = looked_at.last().filter(|_| looked_at.len() >= limit);
+        Self { due: due.collect(), more_after: last.map(|(number, ..)| *number) }
+    }
+}

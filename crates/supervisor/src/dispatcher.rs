@@ -1,14 +1,17 @@
 //! Hands ready tasks to workers: decide, commit the claims, start.
 
+mod fetch;
+
 use std::{
-    collections::HashMap,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use taskfleet_core::{
     TaskId,
+    failure::{Delivery, FailureKind},
     machine::{Event, Refusal},
+    outcome::Outcome,
     task::{TaskRecord, TaskSpec},
 };
 use taskfleet_store::{Applied, StoreError};
@@ -17,6 +20,7 @@ use crate::{
     board::{Assignment, Slot},
     engine::Engine,
 };
+use fetch::{Fetched, fetch};
 
 /// Claims in one transaction at most.
 const BATCH: usize = 1_024;
@@ -120,26 +124,25 @@ fn claimed((assignment, result): (Assignment, Result<Applied, Refusal>)) -> Opti
 async fn start_all(engine: &Arc<Engine>, claimed: Vec<Claimed>) {
     let missing = claimed.iter().filter(|(_, _, spec)| spec.is_none());
     let missing: Vec<TaskId> = missing.map(|(record, ..)| record.id).collect();
-    let mut specs = fetch(engine, missing).await;
+    let mut specs = fetch(|tasks| engine.store.specs(tasks), missing).await;
     for (record, slot, spec) in claimed {
-        if let Some(spec) = spec.or_else(|| specs.remove(&record.id).map(Arc::new)) {
-            engine.start(&record, spec, slot);
-        } else {
-            let event = Event::NotStarted { lease: record.lease };
-            engine.apply_surely(vec![engine.change(record.id, event)]).await;
+        match spec.map_or_else(|| specs.take(record.id), Fetched::Read) {
+            Fetched::Read(spec) => engine.start(&record, spec, slot),
+            Fetched::Unknown => {
+                let event = Event::NotStarted { lease: record.lease };
+                engine.apply_surely(vec![engine.change(record.id, event)]).await;
+            }
+            Fetched::Unreadable => {
+                drop(slot);
+                let event = Event::Ended { lease: record.lease, outcome: unreadable() };
+                engine.apply_surely(vec![engine.change(record.id, event)]).await;
+            }
         }
     }
 }
 
-async fn fetch(engine: &Engine, tasks: Vec<TaskId>) -> HashMap<TaskId, TaskSpec> {
-    if tasks.is_empty() {
-        return HashMap::new();
-    }
-    match engine.store.specs(tasks).await {
-        Ok(specs) => specs.into_iter().collect(),
-        Err(error) => {
-            tracing::error!(%error, "could not read what claimed tasks ask for");
-            HashMap::new()
-        }
-    }
+/// An attempt, so that a fault that passes costs a pause, and one that stays ends the task.
+fn unreadable() -> Outcome {
+    let words = "what the task asks for cannot be read from the store; its row may be damaged";
+    Outcome::failed(FailureKind::Internal, Delivery::NotSent, words)
 }

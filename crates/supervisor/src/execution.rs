@@ -30,6 +30,7 @@ use tonic::{Status, Streaming};
 use crate::{
     board::Slot,
     engine::Engine,
+    executions::NotBegun,
     fleet::{Member, Verdict},
     hub::Feed,
     spans,
@@ -96,30 +97,44 @@ impl Engine {
             });
             return;
         };
-        self.drive(&member, record, Some(spec), slot);
+        // What has not begun was not sent: nobody has to be told that it is over.
+        let _ = self.drive(&member, record, Some(spec), slot);
     }
 
-    /// Follows an execution that the worker has already.
-    pub(crate) fn attach(self: &Arc<Self>, member: &Arc<Member>, record: &TaskRecord) {
+    /// Follows an execution that the worker has already. False: it was abandoned before, and
+    /// the worker is to be told.
+    #[must_use]
+    pub(crate) fn attach(self: &Arc<Self>, member: &Arc<Member>, record: &TaskRecord) -> bool {
         let slot = self.board.occupy(&member.holder(), record.runs_alone());
-        self.drive(member, record, None, slot);
+        self.drive(member, record, None, slot) != Err(NotBegun::Abandoned)
     }
 
-    /// Follows executions that the store knows and nobody here follows (any more).
-    pub(crate) async fn follow_again(self: &Arc<Self>, member: &Arc<Member>, held: Vec<Held>) {
+    /// Follows executions that the store knows and nobody here follows (any more). Those that
+    /// were abandoned meanwhile are answered: the worker is to be told of them.
+    pub(crate) async fn follow_again(
+        self: &Arc<Self>,
+        member: &Arc<Member>,
+        held: Vec<Held>,
+    ) -> Vec<Held> {
+        let mut abandoned = Vec::new();
         if member.is_published_only() {
             let lost = |held: &Held| self.change(held.task, Event::Lost { lease: held.lease });
             self.apply_surely(held.iter().map(lost).collect()).await;
-            return;
+            return abandoned;
         }
         for held in held {
+            // From before it is read: it may be cancelled before its driver has begun.
+            let marked = self.executions.claiming(vec![held.task]);
             if let Ok(Some(detail)) = self.store.task(held.task, 0).await
                 && detail.record.lease == held.lease
                 && detail.record.state == TaskState::Running
+                && !self.attach(member, &detail.record)
             {
-                self.attach(member, &detail.record);
+                abandoned.push(held);
             }
+            drop(marked);
         }
+        abandoned
     }
 
     fn drive(
@@ -128,9 +143,9 @@ impl Engine {
         record: &TaskRecord,
         spec: Option<Arc<TaskSpec>>,
         slot: Slot,
-    ) {
+    ) -> Result<(), NotBegun> {
         let held = held(record);
-        let Some(abandoned) = self.executions.begin(held) else { return };
+        let abandoned = self.executions.begin(held)?;
         let driving = Driving { engine: self.clone(), held };
         // Its feed may have been forgotten since the claim, or never have been made.
         self.hub.publish(record);
@@ -145,6 +160,7 @@ impl Engine {
             rest: None,
         };
         self.tasks.spawn(execution.run(spec, slot, abandoned, driving));
+        Ok(())
     }
 }
 

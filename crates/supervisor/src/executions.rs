@@ -1,25 +1,45 @@
 //! The executions that this process drives, by task.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
+    pin::pin,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use taskfleet_core::{Lease, TaskId, adoption::Held};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Which executions have a driver in this process. One driver an execution.
 #[derive(Default)]
 pub(crate) struct Executions {
     state: Mutex<State>,
+    /// A driver has ended.
+    ended: Notify,
 }
 
 #[derive(Default)]
 struct State {
     drivers: HashMap<TaskId, Driver>,
-    /// Tasks whose claim is being committed, so that their lease is not known yet; and up to
-    /// which lease they have been abandoned meanwhile.
-    claiming: HashMap<TaskId, Lease>,
+    claiming: HashMap<TaskId, Mark>,
+}
+
+/// A claim or an adoption of a task is being committed, so that its driver has not begun.
+#[derive(Default)]
+struct Mark {
+    /// How many are at it: the mark stays until the last of them is done.
+    count: usize,
+    /// Up to which lease the task has been abandoned meanwhile.
+    abandoned: Lease,
+}
+
+/// Why no driver begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotBegun {
+    /// One drives it or a later lease already.
+    Driven,
+    /// It was abandoned before it began: cancelled, for example, or expired.
+    Abandoned,
 }
 
 struct Driver {
@@ -37,36 +57,48 @@ impl Drop for Claiming<'_> {
     fn drop(&mut self) {
         let mut state = self.executions.lock();
         for task in &self.tasks {
-            state.claiming.remove(task);
+            if let Entry::Occupied(mut mark) = state.claiming.entry(*task) {
+                mark.get_mut().count -= 1;
+                if mark.get().count == 0 {
+                    mark.remove();
+                }
+            }
         }
     }
 }
 
 impl Executions {
-    /// To be held from before a claim is committed until its driver has begun, so that
-    /// nobody takes the lease for one that was lost.
+    /// To be held from before a claim or an adoption is committed until its driver has begun,
+    /// so that nobody takes the lease for one that was lost, and no end goes unheard.
     pub(crate) fn claiming(&self, tasks: Vec<TaskId>) -> Claiming<'_> {
-        self.lock().claiming.extend(tasks.iter().map(|task| (*task, Lease::NONE)));
+        let mut state = self.lock();
+        for task in &tasks {
+            state.claiming.entry(*task).or_default().count += 1;
+        }
+        drop(state);
         Claiming { executions: self, tasks }
     }
 
-    /// A driver for this execution begins; `None` when one drives it or a later lease
-    /// already, or it was abandoned before it began. The token says when the execution is over by other means.
-    pub(crate) fn begin(&self, held: Held) -> Option<CancellationToken> {
+    /// A driver for this execution begins. The token says when the execution is over by other
+    /// means.
+    ///
+    /// # Errors
+    /// See [`NotBegun`].
+    pub(crate) fn begin(&self, held: Held) -> Result<CancellationToken, NotBegun> {
         let mut state = self.lock();
-        if state.claiming.get(&held.task).is_some_and(|abandoned| *abandoned >= held.lease) {
-            return None;
+        if state.claiming.get(&held.task).is_some_and(|mark| mark.abandoned >= held.lease) {
+            return Err(NotBegun::Abandoned);
         }
         let drivers = &mut state.drivers;
         match drivers.get(&held.task) {
-            Some(driver) if driver.lease >= held.lease => return None,
+            Some(driver) if driver.lease >= held.lease => return Err(NotBegun::Driven),
             Some(driver) => driver.abandoned.cancel(),
             None => {}
         }
         let abandoned = CancellationToken::new();
         let driver = Driver { lease: held.lease, abandoned: abandoned.clone() };
         drivers.insert(held.task, driver);
-        Some(abandoned)
+        Ok(abandoned)
     }
 
     /// The driver of this execution has ended.
@@ -75,6 +107,24 @@ impl Executions {
         if drivers.get(&held.task).is_some_and(|driver| driver.lease == held.lease) {
             drivers.remove(&held.task);
         }
+        self.ended.notify_waiters();
+    }
+
+    /// Waits until none of these executions has a driver.
+    pub(crate) async fn undriven(&self, all: &[Held]) {
+        loop {
+            let mut ended = pin!(self.ended.notified());
+            // Before looking: one that ends in between is not missed.
+            ended.as_mut().enable();
+            if !all.iter().any(|held| self.is_driven(*held)) {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    fn is_driven(&self, held: Held) -> bool {
+        self.lock().drivers.get(&held.task).is_some_and(|driver| driver.lease == held.lease)
     }
 
     /// The execution is over by other means: its driver lets go of it, or never begins.
@@ -83,8 +133,8 @@ impl Executions {
         if let Some(driver) = state.drivers.get(&task).filter(|driver| driver.lease == lease) {
             driver.abandoned.cancel();
         }
-        if let Some(abandoned) = state.claiming.get_mut(&task) {
-            *abandoned = lease.max(*abandoned);
+        if let Some(mark) = state.claiming.get_mut(&task) {
+            mark.abandoned = lease.max(mark.abandoned);
         }
     }
 
@@ -114,5 +164,44 @@ impl Executions {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(lease: u64) -> Held {
+        Held { task: TaskId::from_bytes([1; 16]), lease: Lease::new(lease) }
+    }
+
+    #[test]
+    fn a_mark_stays_until_the_last_who_set_it_is_done() {
+        let executions = Executions::default();
+        let claim = executions.claiming(vec![held(1).task]);
+        let adoption = executions.claiming(vec![held(1).task]);
+        drop(claim);
+        assert!(executions.is_ours(held(1)), "the adoption is still at it");
+        executions.abandon(held(1).task, held(1).lease);
+        assert_eq!(executions.begin(held(1)).err(), Some(NotBegun::Abandoned));
+        drop(adoption);
+        assert!(!executions.is_ours(held(1)));
+        assert!(executions.begin(held(1)).is_ok(), "a mark of before says nothing of now");
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_drivers_waits_for_each_of_those_and_no_other() {
+        let executions = Executions::default();
+        assert!(executions.begin(held(1)).is_ok());
+        // Another lease of the task is not waited for.
+        executions.undriven(&[held(2)]).await;
+        let both = async {
+            tokio::task::yield_now().await;
+            assert!(executions.is_ours(held(1)));
+            executions.end(held(1));
+        };
+        let waited_for = [held(1), held(2)];
+        tokio::join!(executions.undriven(&waited_for), both);
+        assert!(!executions.is_ours(held(1)));
     }
 }

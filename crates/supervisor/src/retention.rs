@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use taskfleet_core::Timestamp;
 use taskfleet_store::StoreError;
+use tokio::time::Instant;
 
 use crate::engine::Engine;
 
@@ -18,18 +19,23 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// writer's time is left to others, whatever the disk.
 const PAUSE_PER_STEP: u32 = 3;
 
+/// How long it is remembered which outcomes lie in the future: their time may come, or the
+/// clock be set right.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(3_600);
+
 /// Prunes until the supervisor stops.
 pub(crate) async fn prune(engine: Arc<Engine>) {
+    let mut passed = Passed::default();
     let mut pause = Duration::ZERO;
     loop {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = engine.tasks.stopping() => return,
         }
-        let began = tokio::time::Instant::now();
-        pause = match step(&engine).await {
-            Ok(0) => LOOK_EVERY.min(engine.settings.retention()),
-            Ok(_) => PAUSE.max(began.elapsed() * PAUSE_PER_STEP),
+        let began = Instant::now();
+        pause = match step(&engine, &mut passed).await {
+            Ok(Step::Rest) => LOOK_EVERY.min(engine.settings.retention()),
+            Ok(Step::GoOn) => PAUSE.max(began.elapsed() * PAUSE_PER_STEP),
             Err(error) => {
                 tracing::error!(%error, "could not prune ended tasks, trying again");
                 LOOK_EVERY
@@ -38,16 +44,52 @@ pub(crate) async fn prune(engine: Arc<Engine>) {
     }
 }
 
-/// Removes what is due, as much as fits into one step; says how many tasks were found due.
-async fn step(engine: &Engine) -> Result<usize, StoreError> {
+/// Whether there may be more to do at once.
+enum Step {
+    GoOn,
+    Rest,
+}
+
+/// Up to which outcome all that are left ended under a clock that was in the future: what
+/// ended after them is not to wait until their time comes.
+#[derive(Default)]
+struct Passed {
+    after: u64,
+    since: Option<Instant>,
+}
+
+impl Passed {
+    fn after(&mut self) -> u64 {
+        if self.since.is_some_and(|since| since.elapsed() > LOOK_AGAIN_AFTER) {
+            *self = Self::default();
+        }
+        self.after
+    }
+
+    fn pass(&mut self, outcome: u64) {
+        self.after = outcome;
+        self.since.get_or_insert_with(Instant::now);
+    }
+}
+
+/// Removes what is due, as much as fits into one step.
+async fn step(engine: &Engine, passed: &mut Passed) -> Result<Step, StoreError> {
     let retention = engine.settings.retention().as_millis();
     let retention = u64::try_from(retention).unwrap_or(u64::MAX);
-    let due_at = engine.time.now().unix_millis().saturating_sub(retention);
-    let due = engine.store.ended_by(Timestamp::from_unix_millis(due_at), STEP).await?;
-    let found = due.len();
-    if found > 0 {
-        let removed = engine.store.remove(due, STEP).await?;
+    let now = engine.time.now();
+    let due_at = Timestamp::from_unix_millis(now.unix_millis().saturating_sub(retention));
+    let after = passed.after();
+    let page = engine.store.ended_by(due_at, after, STEP).await?;
+    if !page.due.is_empty() {
+        let removed = engine.store.remove(page.due, STEP).await?;
         tracing::debug!(tasks = removed, "pruned ended tasks");
+        return Ok(Step::GoOn);
     }
-    Ok(found)
+    let Some(last) = page.more_after else { return Ok(Step::Rest) };
+    // Of those that ended before now the first is not due, so those after it are not.
+    if engine.store.ended_by(now, after, STEP).await?.due.is_empty() {
+        passed.pass(last);
+        return Ok(Step::GoOn);
+    }
+    Ok(Step::Rest)
 }

@@ -5,7 +5,10 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use taskfleet_core::{Lease, TaskId, adoption::Held, machine::Event};
 use taskfleet_store::{Running, StoreError};
 
-use crate::{engine::Engine, fleet::LinkState};
+use crate::{
+    engine::Engine,
+    fleet::{LinkState, Verdict},
+};
 
 /// A queued task expires within a second of its deadline.
 const DEADLINES_EVERY: Duration = Duration::from_millis(500);
@@ -86,7 +89,9 @@ async fn compare(engine: &Arc<Engine>) -> Result<(), StoreError> {
     for row in forgotten {
         match engine.fleet.member(row.holder.boot_id) {
             Some(member) if matches!(member.link_state(), LinkState::Up(_)) => {
-                engine.follow_again(&member, vec![held(&row)]).await;
+                for over in engine.follow_again(&member, vec![held(&row)]).await {
+                    member.settle(over, Verdict::Stale).await;
+                }
             }
             // It is being dialled, and then says what it holds.
             Some(_) => {}

@@ -1,17 +1,19 @@
 //! Taking ended tasks out.
 
+use std::ops::Bound;
+
 use taskfleet_core::{TaskId, Timestamp};
 
 use super::state::{Entry, State, owned};
-use crate::intake::ClientRef;
+use crate::{intake::ClientRef, types::EndedPage};
 
 impl State {
-    pub(super) fn ended_by(&self, time: Timestamp, limit: usize) -> Vec<TaskId> {
-        let ended = |id: &&TaskId| {
-            let record = self.tasks.get(id).map(|entry| &entry.record);
-            record.and_then(|record| record.finished_at).is_some_and(|at| at <= time)
-        };
-        self.outcomes.values().filter(ended).take(limit).copied().collect()
+    pub(super) fn ended_by(&self, time: Timestamp, after: u64, limit: usize) -> EndedPage {
+        let later = self.outcomes.range((Bound::Excluded(after), Bound::Unbounded));
+        let ended = later.filter_map(|(number, id)| {
+            Some((*number, *id, self.tasks.get(id)?.record.finished_at?))
+        });
+        EndedPage::new(&ended.take(limit).collect::<Vec<_>>(), time, limit)
     }
 
     /// What a file would count as rows is counted here, too.

@@ -10,7 +10,7 @@ use super::{
         result_columns, running, running_columns,
     },
 };
-use crate::types::{Keyed, OutcomeFilter, OutcomePage, Running, TaskDetail};
+use crate::types::{EndedPage, Keyed, OutcomeFilter, OutcomePage, Running, TaskDetail};
 
 pub(super) fn task(from: &Connection, id: TaskId, max_result: usize) -> Result<Option<TaskDetail>> {
     let sql = concat!(
@@ -88,12 +88,21 @@ pub(super) fn oldest_queued(from: &Connection) -> Result<Option<Timestamp>> {
     from.prepare_cached(sql)?.query_row([], |row| Columns::new(row).time()).optional()
 }
 
-/// Outcomes are numbered in the order of time, as a rule: the first ones are looked at, and
-/// only as many as are wanted.
-pub(super) fn ended_by(from: &Connection, time: Timestamp, limit: usize) -> Result<Vec<TaskId>> {
-    let sql = "SELECT id FROM (SELECT id, finished_at FROM tasks INDEXED BY tasks_outcome \
-        WHERE outcome IS NOT NULL ORDER BY outcome LIMIT ?2) WHERE finished_at <= ?1";
-    all(from, sql, [millis(time), size(limit)], |row| Columns::new(row).task_id())
+/// Only as many are looked at as are asked for, wherever they lie in time.
+pub(super) fn ended_by(
+    from: &Connection,
+    time: Timestamp,
+    after: u64,
+    limit: usize,
+) -> Result<EndedPage> {
+    let sql = "SELECT outcome, id, finished_at FROM tasks INDEXED BY tasks_outcome \
+        WHERE outcome IS NOT NULL AND outcome > ?1 ORDER BY outcome LIMIT ?2";
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let looked_at = all(from, sql, [after, size(limit)], |row| {
+        let mut columns = Columns::new(row);
+        Ok((columns.number()?, columns.task_id()?, columns.time()?))
+    })?;
+    Ok(EndedPage::new(&looked_at, time, limit))
 }
 
 pub(super) fn outcomes(

@@ -100,6 +100,7 @@ promises! {
     }
     pruning {
         what_ended_first_is_due_first_and_what_is_open_never,
+        what_ended_under_a_clock_in_the_future_can_be_passed,
         a_removed_task_leaves_nothing_behind,
         only_ended_tasks_are_removed,
         a_step_removes_no_more_than_so_many_rows,

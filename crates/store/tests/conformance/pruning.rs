@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use taskfleet_core::{TaskId, machine::Event, task::TaskSpec};
-use taskfleet_store::{Counts, OutcomeFilter, Submitted};
+use taskfleet_store::{Counts, EndedPage, OutcomeFilter, Submitted};
 
 use crate::harness::{Ground, LONG, at, completed, content, keyed};
 
@@ -16,8 +16,9 @@ async fn done(ground: &Ground, spec: TaskSpec, seconds: u64) -> TaskId {
 }
 
 pub(crate) async fn what_ended_first_is_due_first_and_what_is_open_never(ground: &Ground) {
-    let due =
-        |seconds, limit| async move { ground.store.ended_by(at(seconds), limit).await.unwrap() };
+    let due = |seconds, limit| async move {
+        ground.store.ended_by(at(seconds), 0, limit).await.unwrap().due
+    };
     let (second, first) = (content("second"), content("first"));
     ground.queued(content("waits")).await;
     ground.running(content("runs")).await;
@@ -27,6 +28,17 @@ pub(crate) async fn what_ended_first_is_due_first_and_what_is_open_never(ground:
     assert_eq!(due(10, 9).await, [first]);
     assert_eq!(due(1_000, 9).await, [first, second]);
     assert_eq!(due(1_000, 1).await, [first]);
+}
+
+pub(crate) async fn what_ended_under_a_clock_in_the_future_can_be_passed(ground: &Ground) {
+    let future = [done(ground, content("a"), 9_000).await, done(ground, content("b"), 9_001).await];
+    let due = done(ground, content("c"), 10).await;
+    let first = ground.store.ended_by(at(10), 0, 2).await.unwrap();
+    assert_eq!(first, EndedPage { due: vec![], more_after: Some(2) });
+    let next = ground.store.ended_by(at(10), 2, 2).await.unwrap();
+    assert_eq!(next, EndedPage { due: vec![due], more_after: None });
+    let all = ground.store.ended_by(at(9_001), 0, 3).await.unwrap();
+    assert_eq!(all, EndedPage { due: vec![future[0], future[1], due], more_after: Some(3) });
 }
 
 pub(crate) async fn a_removed_task_leaves_nothing_behind(ground: &Ground) {

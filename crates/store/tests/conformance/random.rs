@@ -165,8 +165,9 @@ impl Pair {
 
     async fn prune(&self, age: u64, rows: usize) {
         let time = at(self.now.saturating_sub(age));
-        let due = self.reference.store.ended_by(time, 9).await.unwrap();
-        assert_eq!(self.file.store.ended_by(time, 9).await, Ok(due.clone()));
+        let page = self.reference.store.ended_by(time, 0, 9).await.unwrap();
+        assert_eq!(self.file.store.ended_by(time, 0, 9).await, Ok(page.clone()));
+        let due = page.due;
         let removed = self.reference.store.remove(due.clone(), rows).await;
         assert_eq!(self.file.store.remove(due, rows).await, removed);
     }

@@ -54,6 +54,9 @@ pub(super) enum Peer {
 
 /// How long a worker whose connection broke has to answer again.
 const REDIAL_FOR: Duration = Duration::from_secs(2);
+/// How long who drove a worker's executions before it was given up has to say that they are
+/// lost; its registration waits for that.
+const OLD_DRIVERS_END_WITHIN: Duration = Duration::from_secs(2);
 
 /// Connects, adopts, and sets right what the store and the worker see differently; what the
 /// worker is to forget goes into `unsent`.
@@ -67,8 +70,30 @@ pub(super) async fn adopt(
     if elsewhere {
         return Err(DialError::SeveralProcesses);
     }
+    old_drivers_ended(engine, &answer).await;
     settle_differences(engine, member, &answer, unsent).await;
     Ok(link)
+}
+
+/// A worker that was given up and comes back: those who drove its executions may still be
+/// writing that they are lost. What they write afterwards would undo the adoption.
+async fn old_drivers_ended(engine: &Engine, answer: &AdoptResponse) {
+    let held: Vec<Held> = ours(engine, answer).collect();
+    let ended = engine.executions.undriven(&held);
+    if tokio::time::timeout(OLD_DRIVERS_END_WITHIN, ended).await.is_err() {
+        tracing::warn!("executions of a worker that came back are still being given up");
+    }
+}
+
+/// What it holds of this store, as far as that may be.
+fn ours(engine: &Engine, answer: &AdoptResponse) -> impl Iterator<Item = Held> {
+    let epoch = engine.store.identity().epoch;
+    answer.held.iter().filter_map(move |held| {
+        let task = parse_id("held.task_id", &held.task_id).ok()?;
+        let lease = Lease::new(held.lease);
+        // A lease of an epoch that has not been is none of ours.
+        (lease.epoch() <= epoch).then_some(Held { task, lease })
+    })
 }
 
 /// Whether one of two more connections reaches another process. Through a load balancer
@@ -164,24 +189,16 @@ pub(super) async fn settle_differences(
     unsent: &mut Vec<Settlement>,
 ) {
     let epoch = engine.store.identity().epoch;
-    let held: Vec<Held> = answer
-        .held
-        .iter()
-        .filter_map(|held| {
-            let task = parse_id("held.task_id", &held.task_id).ok()?;
-            let lease = Lease::new(held.lease);
-            // A lease of an epoch that has not been is none of ours.
-            (lease.epoch() <= epoch).then_some(Held { task, lease })
-        })
-        .filter(|held| !engine.executions.is_ours(*held))
-        .collect();
+    let held: Vec<Held> =
+        ours(engine, answer).filter(|held| !engine.executions.is_ours(*held)).collect();
     // A request of our own epoch may still lie in a connection that broke: it is asked for
     // with attach_only, which forbids it to start. Older ones are refused since Adopt.
     let undriven = engine.undriven(member.boot_id).await.into_iter();
     let (believed, mut recent): (Vec<Held>, Vec<Held>) =
         undriven.partition(|row| row.lease.epoch() < epoch);
     recent.retain(|row| !held.contains(row));
-    engine.follow_again(member, recent).await;
+    let stale = |held: &Held| settlements::message(*held, Verdict::Stale);
+    unsent.extend(engine.follow_again(member, recent).await.iter().map(stale));
     let (adopt, missing) = reconcile(&member.holder(), &held, &believed);
     tracing::debug!(
         worker = member.name(),
@@ -191,13 +208,15 @@ pub(super) async fn settle_differences(
     );
     let changes = adopt.iter().chain(&missing);
     let changes = changes.map(|(held, event)| engine.change(held.task, event.clone())).collect();
+    // From before it is committed: a cancel may come before the driver has begun.
+    let marked = engine.executions.claiming(adopt.iter().map(|(held, _)| held.task).collect());
     let Some(results) = engine.apply_surely(changes).await else { return };
     for ((held, _), result) in adopt.iter().zip(results) {
-        match result {
-            Ok(applied) => engine.attach(member, &applied.record),
-            Err(_) => unsent.push(settlements::message(*held, Verdict::Stale)),
+        if !result.is_ok_and(|applied| engine.attach(member, &applied.record)) {
+            unsent.push(stale(held));
         }
     }
+    drop(marked);
 }
 
 impl From<LinkError> for DialError {

@@ -34,6 +34,9 @@ pub(crate) struct Member {
     heard_micros: AtomicU64,
     serving: AtomicBool,
     resting: AtomicBool,
+    /// Held from before an offer is made until the board has it: of two that are made at
+    /// once, the later one stands.
+    offering: Mutex<()>,
     pub(super) record: Record,
     /// An operator wants nothing new for it.
     drained: AtomicBool,
@@ -77,6 +80,7 @@ impl Member {
             heard_micros: AtomicU64::new(0),
             serving: AtomicBool::new(true),
             resting: AtomicBool::new(false),
+            offering: Mutex::default(),
             record: Record::default(),
             drained: AtomicBool::new(false),
             telling: tokio::sync::Mutex::default(),
@@ -145,7 +149,6 @@ impl Member {
     pub(crate) fn beat(&self, engine: &Engine, slots: u32, draining: bool) {
         self.hear(engine.time.micros());
         self.with(|known| (known.slots, known.draining) = (slots, draining));
-        // Also when nothing changed: offers that cross each other are set right by the next.
         self.offer(engine);
     }
 
@@ -167,9 +170,16 @@ impl Member {
         if matches!(self.link_state(), LinkState::Gone) {
             return;
         }
+        in_order(&self.offering, || self.present_offer(engine), |offer| engine.board.offer(offer));
+        if matches!(self.link_state(), LinkState::Gone) {
+            engine.board.leave(self.boot_id);
+        }
+    }
+
+    fn present_offer(&self, engine: &Engine) -> Offer {
         let known = self.description();
         let standing = self.standing(engine);
-        engine.board.offer(Offer {
+        Offer {
             holder: self.holder(),
             // One that was set aside shows with one task whether it works again.
             slots: if standing.is_probation() { known.slots.min(1) } else { known.slots },
@@ -179,9 +189,6 @@ impl Member {
                 max_request_bytes: known.max_request_bytes,
             },
             open: standing.takes_work() && !self.resting.load(Ordering::Relaxed),
-        });
-        if matches!(self.link_state(), LinkState::Gone) {
-            engine.board.leave(self.boot_id);
         }
     }
 
@@ -295,9 +302,40 @@ impl Member {
     }
 }
 
+/// Looks and tells, so that what was looked at later is told later.
+fn in_order<T>(order: &Mutex<()>, look: impl FnOnce() -> T, tell: impl FnOnce(T)) {
+    let _order = order.lock().unwrap_or_else(PoisonError::into_inner);
+    tell(look());
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc as channel;
+
     use super::*;
+
+    #[test]
+    fn what_was_looked_at_later_is_told_later() {
+        let (order, told) = (&Mutex::default(), &Mutex::new(Vec::new()));
+        let tell = |value| told.lock().unwrap().push(value);
+        let (looked, looking) = channel::channel();
+        let (overtook, overtaken) = channel::channel();
+        std::thread::scope(|threads| {
+            threads.spawn(move || {
+                let slow = || {
+                    looked.send(()).unwrap();
+                    // The other one would be told meanwhile, were it not kept in order.
+                    let _ = overtaken.recv_timeout(Duration::from_millis(200));
+                    1
+                };
+                in_order(order, slow, tell);
+            });
+            looking.recv().unwrap();
+            in_order(order, || 2, tell);
+            let _ = overtook.send(());
+        });
+        assert_eq!(*told.lock().unwrap(), [1, 2]);
+    }
 
     #[test]
     fn a_listing_describes_no_worker_that_registered() {

@@ -1,13 +1,14 @@
 //! Ended tasks are kept for a time.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use taskfleet_core::machine::Event;
+use taskfleet_core::{machine::Event, retry::Jitter};
 use taskfleet_proto::v1::{GetTaskRequest, RetryTaskRequest, WatchTasksRequest};
+use taskfleet_store::{Change, Store};
 use taskfleet_supervisor::Settings;
 use tonic::Code;
 
-use crate::support::{History, Rig, bounded, memory, prompt};
+use crate::support::{History, Rig, bounded, memory, now, prompt};
 
 async fn until_gone(rig: &Rig, task_id: &str) {
     let request = GetTaskRequest { task_id: task_id.to_owned() };
@@ -63,4 +64,25 @@ async fn a_cursor_from_before_the_pruning_goes_on_with_what_is_kept() {
     assert_eq!(bounded(feed.message()).await.unwrap().unwrap().task, None);
     let next = bounded(feed.message()).await.unwrap().unwrap();
     assert_eq!(next.task.unwrap().id, id);
+}
+
+async fn ended_in_a_year(store: &Arc<dyn Store>, count: u32) {
+    let mut changes = Vec::new();
+    for number in 0..count {
+        let task = History::running(store, number, History::spec("future")).await.id;
+        changes.push(Change { task, event: Event::Cancel, jitter: Jitter::new(0.0) });
+    }
+    let in_a_year = now() + Duration::from_secs(365 * 24 * 3_600);
+    store.apply(changes, in_a_year).await.unwrap();
+}
+
+#[tokio::test]
+async fn outcomes_of_a_clock_that_was_in_the_future_keep_no_others_from_being_pruned() {
+    let store = memory();
+    ended_in_a_year(&store, 1_200).await;
+    let old = History::running(&store, 9_999, History::spec("old")).await;
+    let old = old.then(|_| Event::Cancel).await.id.to_string();
+    let settings = Settings { retention_seconds: 45 * 60, ..Settings::default() };
+    let rig = Rig::start_with(store, settings).await;
+    until_gone(&rig, &old).await;
 }
