@@ -164,10 +164,9 @@ impl Supervisor {
         engine.tasks.spawn_critical("deadline sweep", sweep::deadlines(engine.clone()));
         engine.tasks.spawn_critical("pruning", retention::prune(engine.clone()));
         engine.tasks.spawn_critical("difference sweep", sweep::differences(engine.clone()));
-        if engine.settings.local_workers > 0 {
-            let keeping = local::keep(engine.clone(), self.listener.local_addr());
-            engine.tasks.spawn_critical("keeper of local workers", keeping);
-        }
+        // Also when none is wanted: those of an earlier supervisor end then.
+        let keeping = local::keep(engine.clone(), self.listener.local_addr());
+        engine.tasks.spawn_critical("keeper of local workers", keeping);
         let stopping = engine.tasks.clone();
         let server =
             serve(router, self.listener, async move { stopping.stopping().await }, GRACE_FOR_CALLS);

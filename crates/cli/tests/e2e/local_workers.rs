@@ -1,11 +1,11 @@
 //! Workers that the supervisor starts on its own machine.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
 use taskfleet_proto::v1::{TaskState, Worker, WorkerState};
 
-use crate::fleet::{Fleet, Plan, until};
+use crate::fleet::{Fleet, Plan, until, until_within};
 
 fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
@@ -93,4 +93,17 @@ async fn a_supervisor_that_is_asked_to_stop_leaves_them_to_its_successor() {
     fleet.supervisor().restart().await;
     fleet.until_ready(2).await;
     assert_eq!(boot_ids(&fleet.workers().await), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_supervisor_that_wants_none_ends_those_of_its_predecessor_at_once() {
+    let mut fleet = start().await;
+    assert_eq!(fleet.worker_processes().len(), 2);
+    fleet.supervisor().kill();
+    fleet.supervisor().set("TASKFLEET_SUPERVISOR__LOCAL_WORKERS", "0");
+    fleet.supervisor().restart().await;
+    until_within(Duration::from_secs(20), "none is left", || async {
+        fleet.worker_processes().is_empty().then_some(())
+    })
+    .await;
 }

@@ -98,6 +98,11 @@ impl Process {
         self.signal(Signal::CONT);
     }
 
+    /// Changes a variable of its environment, from its next start on.
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        self.spec.env.push((key.to_owned(), value.to_owned()));
+    }
+
     /// SIGTERM, without waiting for what follows.
     pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
