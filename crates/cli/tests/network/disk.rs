@@ -16,9 +16,9 @@ use taskfleet_core::{
     task::{TaskSpec, TaskState},
 };
 use taskfleet_store::{
-    Applied, BackupError, Change, Counts, Identity, Keyed, MemoryStore, NewTask, OutcomeFilter,
-    OutcomePage, Running, Store, StoreError, SubmitError, Submitted, TaskDetail, TaskFilter,
-    TaskPage, Totals,
+    Applied, BackupError, Change, Counts, EndedPage, Identity, Keyed, MemoryStore, NewTask,
+    OutcomeFilter, OutcomePage, Running, Store, StoreError, SubmitError, Submitted, TaskDetail,
+    TaskFilter, TaskPage, Totals,
 };
 
 use crate::{chance::Chance, journal::Journal};
@@ -208,8 +208,13 @@ impl Store for DiskStore {
         self.store.overdue(now, limit).await
     }
 
-    async fn ended_by(&self, time: Timestamp, limit: usize) -> Result<Vec<TaskId>, StoreError> {
-        self.store.ended_by(time, limit).await
+    async fn ended_by(
+        &self,
+        time: Timestamp,
+        after: u64,
+        limit: usize,
+    ) -> Result<EndedPage, StoreError> {
+        self.store.ended_by(time, after, limit).await
     }
 
     async fn remove(&self, tasks: Vec<TaskId>, max_rows: usize) -> Result<usize, StoreError> {
