@@ -4,6 +4,7 @@ use std::time::Duration;
 
 pub use taskfleet_runtime::process::Stop;
 use taskfleet_runtime::{health::Health, telemetry::FLUSH_WITHIN};
+use tokio::time::Instant;
 
 use crate::{
     executions::{Executions, Load},
@@ -15,7 +16,8 @@ use crate::{
 const BUDGET: Duration = Duration::from_secs(30);
 /// Executions may go on for so long: what remains of the budget after the other steps.
 pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(24);
-/// Supervisors settle within 50 ms and a sync; what is not settled by then is lost with us.
+/// Supervisors settle within 50 ms and a sync; what is not settled by then is lost with us. What
+/// is left of the grace comes on top: the supervisor may be restarting at the same time.
 const SETTLE_WITHIN: Duration = Duration::from_secs(3);
 /// Streams of health never end by themselves.
 pub(crate) const CLOSE_WITHIN: Duration = Duration::from_millis(500);
@@ -38,10 +40,12 @@ pub(crate) async fn stop(how: Stop, grace: Duration, health: &Health, executions
         Stop::Clean => (grace, SETTLE_WITHIN),
         Stop::Quick => (Duration::ZERO, SETTLE_QUICKLY),
     };
+    let asked = Instant::now();
     executions.drain();
     health.set_ready(false).await;
     until(executions, grace, |load| load.running == 0).await;
     executions.release();
+    let settle = settle + grace.saturating_sub(asked.elapsed());
     until(executions, settle, |load| (load.running, load.held) == (0, 0)).await;
     let Load { running, held, .. } = *executions.load().borrow();
     if (running, held) != (0, 0) {

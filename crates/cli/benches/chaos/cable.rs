@@ -33,13 +33,23 @@ impl Cable {
     /// Breaks every connection; new ones come to nothing until [`Cable::mend`].
     pub(crate) async fn cut(&mut self) {
         self.to_worker.serve(Way::Cut).await;
+        self.cut_towards_supervisor().await;
+    }
+
+    /// As [`Cable::cut`], one way only.
+    pub(crate) async fn cut_towards_supervisor(&mut self) {
         self.to_supervisor.serve(Way::Cut).await;
+    }
+
+    /// Mends what [`Cable::cut_towards_supervisor`] cut.
+    pub(crate) async fn mend_towards_supervisor(&mut self) {
+        self.to_supervisor.serve(Way::Open).await;
     }
 
     /// Breaks every connection; new ones work.
     pub(crate) async fn mend(&mut self) {
         self.to_worker.serve(Way::Open).await;
-        self.to_supervisor.serve(Way::Open).await;
+        self.mend_towards_supervisor().await;
     }
 
     /// Not a byte comes through, in connections that are there and in new ones.

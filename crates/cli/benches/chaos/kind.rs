@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     WorkerCutOff,
     /// Its connections break, both ways, and new ones work.
     WorkerBlip,
+    /// It cannot reach the supervisor for a while, which reaches it.
+    WorkerUnheard,
     /// Not a byte comes through, both ways, and no connection breaks.
     WorkerStalled,
     /// SIGTERM with a grace that is longer than any call; started again.
@@ -44,12 +46,13 @@ pub(crate) enum Cause {
 
 impl Kind {
     /// Every kind.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::WorkerKilled,
         Self::WorkerHung,
         Self::WorkerPaused,
         Self::WorkerCutOff,
         Self::WorkerBlip,
+        Self::WorkerUnheard,
         Self::WorkerStalled,
         Self::WorkerRestarted,
         Self::WorkerHandedBack,
@@ -66,6 +69,7 @@ impl Kind {
             Self::WorkerPaused => "worker stopped for a moment",
             Self::WorkerCutOff => "worker cut off",
             Self::WorkerBlip => "worker's connections broken",
+            Self::WorkerUnheard => "worker's way to the supervisor cut",
             Self::WorkerStalled => "worker's network stalled",
             Self::WorkerRestarted => "worker restarted",
             Self::WorkerHandedBack => "worker restarted without grace",
@@ -96,7 +100,9 @@ impl Kind {
             Self::SupervisorKilled | Self::SupervisorRestarted | Self::SupervisorPaused => {
                 Some(Cause::Supervisor)
             }
-            Self::WorkerPaused | Self::WorkerBlip | Self::WorkerRestarted => None,
+            Self::WorkerPaused | Self::WorkerBlip | Self::WorkerUnheard | Self::WorkerRestarted => {
+                None
+            }
         }
     }
 
@@ -105,7 +111,7 @@ impl Kind {
         match self {
             Self::WorkerKilled => 4,
             Self::SupervisorKilled => 3,
-            Self::WorkerPaused | Self::SupervisorPaused => 1,
+            Self::WorkerPaused | Self::WorkerUnheard | Self::SupervisorPaused => 1,
             _ => 2,
         }
     }
@@ -119,6 +125,7 @@ impl Kind {
             Self::WorkerHung | Self::WorkerStalled => 8_500..=11_000,
             Self::WorkerPaused => 300..=2_500,
             Self::WorkerCutOff => 2_500..=6_000,
+            Self::WorkerUnheard => 1_000..=8_000,
             Self::WorkerBlip | Self::WorkerRestarted | Self::WorkerHandedBack => 0..=0,
             Self::SupervisorKilled | Self::SupervisorRestarted => 0..=1_500,
             Self::SupervisorPaused => 500..=6_000,

@@ -110,6 +110,11 @@ async fn strike_worker(planned: &Planned, process: &mut Process, cable: &mut Cab
             sleep(planned.lasts).await;
             cable.mend().await;
         }
+        Kind::WorkerUnheard => {
+            cable.cut_towards_supervisor().await;
+            sleep(planned.lasts).await;
+            cable.mend_towards_supervisor().await;
+        }
         Kind::WorkerBlip => cable.mend().await,
         Kind::WorkerStalled => {
             cable.stall(true);

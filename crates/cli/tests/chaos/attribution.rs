@@ -96,7 +96,9 @@ fn a_successor_may_take_its_time_to_give_up_a_dead_worker() {
 
 #[test]
 fn what_must_not_cost_a_call_is_no_cause() {
-    for kind in [Kind::WorkerPaused, Kind::WorkerBlip, Kind::WorkerRestarted] {
+    let harmless =
+        [Kind::WorkerPaused, Kind::WorkerBlip, Kind::WorkerUnheard, Kind::WorkerRestarted];
+    for kind in harmless {
         has_no_cause(lost_at_1500(), &[fault(kind, 1, 1_200, 1_600)]);
     }
 }

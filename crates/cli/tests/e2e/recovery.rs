@@ -1,5 +1,7 @@
 //! Processes die, hang and come back; tasks do not notice.
 
+use std::time::Duration;
+
 use taskfleet_proto::v1::{TaskState, WorkerState};
 
 use crate::fleet::{Fleet, Plan, until};
@@ -47,6 +49,22 @@ async fn a_worker_that_is_asked_to_stop_finishes_its_call_first() {
     assert!(fleet.worker(0).ended().await.success());
     let task = fleet.ended(&id).await;
     assert_eq!((task.state(), fleet.calls().await.total), (TaskState::Completed, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_is_asked_to_stop_keeps_its_outcome_for_a_supervisor_that_is_away() {
+    let mut fleet = Fleet::start(1).await;
+    let id = fleet.submit("hello [sim:ok,deltas=10,delay=30]").await;
+    until("the model was called", || async { (fleet.calls().await.open == 1).then_some(()) }).await;
+    fleet.supervisor().kill();
+    fleet.worker(0).terminate();
+    until("the call has ended", || async { (fleet.calls().await.open == 0).then_some(()) }).await;
+    // Not to wait for anything: longer than a worker without grace waits to be settled.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    fleet.supervisor().restart().await;
+    let task = fleet.ended(&id).await;
+    assert_eq!((task.state(), fleet.calls().await.total), (TaskState::Completed, 1));
+    assert!(fleet.worker(0).ended().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
