@@ -3,6 +3,7 @@
 mod environment;
 mod fields;
 mod file;
+mod listen;
 mod numbers;
 
 use std::path::Path;
@@ -12,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 pub use environment::OWN_VARIABLES;
 pub use fields::fields;
+pub use listen::listen;
 pub use numbers::{Number, OutOfRange, check};
 
 /// The services that have settings, each in a section of its own. One file and one
@@ -94,6 +96,7 @@ pub fn load_from<T: Section>(
         Err(error) => return Err(unusable(error)),
     };
     check_names::<T>(&own)?;
+    numbers::check_written::<T>(&own)?;
     let settings: T =
         Value::new(None, ValueKind::Table(own)).try_deserialize().map_err(unusable)?;
     check(&settings)?;

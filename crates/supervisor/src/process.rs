@@ -85,7 +85,8 @@ async fn run(options: process::Options, worker: WorkerProgram) -> Result<(), Err
         entropy,
     };
     let supervisor = Supervisor::new(settings, parts)?;
-    tracing::info!(%grpc, store = store_file, config = ?options.config(), "supervisor listens");
+    let config = options.config().map(|file| tracing::field::display(file.display()));
+    tracing::info!(%grpc, store = store_file, config, "supervisor listens");
     options.announce(grpc);
     let stop = async {
         options.told_to_stop().await;

@@ -16,6 +16,7 @@ pub use static_workers::StaticWorker;
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Where the gRPC services listen. Port 0 takes any free one.
+    #[serde(deserialize_with = "settings::listen")]
     pub grpc_listen: SocketAddr,
     /// The store's file; it is made where it is missing.
     pub store: PathBuf,

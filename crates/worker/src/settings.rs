@@ -22,6 +22,7 @@ use crate::{Error, shutdown};
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Address of the gRPC server; port 0 takes a free one.
+    #[serde(deserialize_with = "settings::listen")]
     pub grpc_listen: SocketAddr,
     /// host:port of the supervisor to register with.
     pub supervisor: String,

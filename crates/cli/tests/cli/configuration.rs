@@ -103,12 +103,19 @@ fn loads_as_built_in<T: Section + Debug>() {
 fn out_of_range_is_told<T: Section>() {
     for number in T::default().numbers() {
         let (least, most) = (number.range().start(), number.range().end());
-        for wrong in [least - 1.0, most + 1.0].into_iter().filter(|wrong| *wrong >= 0.0) {
+        for wrong in [least - 1.0, most + 1.0, -1.0] {
             let told = with::<T>(number.key(), &wrong.to_string()).err().unwrap_or_default();
             for part in [number.key(), &wrong.to_string(), &number.words()] {
                 assert!(told.contains(part), "{} = {wrong}: {told}", number.key());
             }
         }
+    }
+}
+
+fn a_name_is_no_place_to_listen_at<T: Section + Debug>() {
+    let told = with::<T>("grpc_listen", "localhost:50051").map(|_| ()).unwrap_err();
+    for part in ["grpc_listen", "localhost:50051", "IP:port", "127.0.0.1:50051"] {
+        assert!(told.contains(part), "{part}: {told}");
     }
 }
 
@@ -136,6 +143,7 @@ of_both_services! {
     every_number_stands_there_with_its_unit_and_range: every_number_has_its_range;
     the_example_loads_as_the_built_in_values: loads_as_built_in;
     a_number_out_of_its_range_is_told_with_key_value_and_range: out_of_range_is_told;
+    a_listen_address_that_is_a_name_is_told_what_would_be_right: a_name_is_no_place_to_listen_at;
     tokens_do_not_show_in_debug: secrets_are_not_shown;
 }
 

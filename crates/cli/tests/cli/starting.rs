@@ -110,6 +110,21 @@ async fn a_damaged_store_and_one_of_another_version_are_refused() {
 }
 
 #[tokio::test]
+async fn a_collectors_address_that_leads_nowhere_is_named() {
+    let directory = TempDir::new().unwrap();
+    for variable in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] {
+        for wrong in ["nonsense", "127.0.0.1:4317", "ftp://collector:21", "http://"] {
+            let mut command = supervisor(&directory.path().join("tasks.db"));
+            command.env(variable, wrong);
+            let ran = run(command).await;
+            assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{wrong}: {}", ran.stderr);
+            let said = format!("{variable} must be where a collector listens");
+            assert!(ran.stderr.contains(&said), "{wrong}: {}", ran.stderr);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_port_in_use_is_named() {
     let directory = TempDir::new().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

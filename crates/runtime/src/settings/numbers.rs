@@ -2,6 +2,8 @@
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
+use config::{Map, Value};
+
 use super::Section;
 
 /// A setting that is a number.
@@ -81,6 +83,17 @@ impl fmt::Display for OutOfRange {
 }
 
 impl std::error::Error for OutOfRange {}
+
+/// Whether what is written for numbers is within their ranges: before it is read as what the
+/// setting is, for a negative number fits into no unsigned one, and the words for that name no
+/// range. What is no number at all is told when it is read.
+pub(super) fn check_written<T: Section>(own: &Map<String, Value>) -> Result<(), OutOfRange> {
+    T::default().numbers().into_iter().try_for_each(|number| {
+        let text = own.get(number.key).and_then(|value| value.clone().into_string().ok());
+        let value = text.and_then(|text| text.trim().parse().ok());
+        Number { value, ..number }.check()
+    })
+}
 
 /// Whether every number is within its range.
 ///

@@ -70,6 +70,8 @@ fn a_value_that_does_not_fit_is_told_with_its_key() {
         ("[worker]\nslots = \"many\"", "", "slots"),
         ("", "many", "slots"),
         ("", "11", "slots is 11: it must be from 0 to 10 calls"),
+        ("", "-1", "slots is -1: it must be from 0 to 10 calls"),
+        ("[worker]\nslots = -7", "", "slots is -7: it must be from 0 to 10 calls"),
         ("worker = 1", "", "worker"),
     ] {
         let error = read(file, &[("TASKFLEET_WORKER__SLOTS", value)]).unwrap_err();

@@ -35,6 +35,7 @@ pub(super) fn start(service: &str) -> Result<Option<SdkTracerProvider>, InvalidT
     if !ENDPOINTS.into_iter().any(is_set) {
         return Ok(None);
     }
+    ENDPOINTS.into_iter().filter(|variable| is_set(variable)).try_for_each(check_endpoint)?;
     let protocol = std::env::var(PROTOCOL).unwrap_or_default();
     if !["", "grpc"].contains(&protocol.as_str()) {
         let words = format!("{PROTOCOL} is {protocol}: only grpc is spoken");
@@ -49,6 +50,21 @@ pub(super) fn start(service: &str) -> Result<Option<SdkTracerProvider>, InvalidT
         .build();
     trace::begin(&provider, Config::default().sampler);
     Ok(Some(provider))
+}
+
+/// The exporter takes nearly any text, and then says every few seconds that nothing arrives.
+/// The value is not shown: a password may stand in it.
+fn check_endpoint(variable: &str) -> Result<(), InvalidTelemetry> {
+    let uri: Option<http::Uri> = std::env::var(variable).ok().and_then(|text| text.parse().ok());
+    let leads_somewhere = uri.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
+    });
+    match leads_somewhere {
+        true => Ok(()),
+        false => Err(InvalidTelemetry(format!(
+            "{variable} must be where a collector listens, such as http://127.0.0.1:4317"
+        ))),
+    }
 }
 
 fn is_set(variable: &str) -> bool {
