@@ -1,7 +1,6 @@
 //! The command line as a whole; each command's own arguments stand with the command.
 
 use clap::{Args, Parser, Subcommand};
-use taskfleet_runtime::process::Options;
 
 use crate::commands::{backup, bulk, dev, drain, get, health, list, service, submit, watch};
 
@@ -61,10 +60,10 @@ pub(crate) enum Command {
     Dev(dev::DevArgs),
     /// Run a supervisor in this process.
     #[command(hide = true)]
-    Supervisor(Options),
+    Supervisor(service::ServiceArgs),
     /// Run a worker in this process.
     #[command(hide = true)]
-    Worker(Options),
+    Worker(service::ServiceArgs),
     /// Run a simulated model API in this process.
     #[command(hide = true)]
     OpenaiSim(service::SimArgs),

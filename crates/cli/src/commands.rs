@@ -42,8 +42,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Backup(args) => backup::run(&global, args).await,
         Command::Workers => workers::run(&global).await,
         Command::Dev(args) => dev::run(args).await,
-        Command::Supervisor(options) => Ok(services::supervisor(options).await),
-        Command::Worker(options) => Ok(services::worker(options).await),
+        Command::Supervisor(args) => Ok(services::supervisor(args.options).await),
+        Command::Worker(args) => Ok(services::worker(args.options).await),
         Command::OpenaiSim(args) => service::run_sim(args).await,
     }
 }

@@ -64,29 +64,29 @@ pub enum SubmitError {
     Store(#[from] StoreError),
 }
 
-/// Why a copy of the store was not written.
+/// Why a copy of the store was not written; most of them go on from the name of its path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BackupError {
     /// There is a file of this name; it was left as it is.
-    #[error("there is a file of this name already")]
+    #[error("names a file that exists already: name one that does not")]
     Exists,
     /// The directory that it is to lie in is not there.
-    #[error("there is no such directory")]
+    #[error("lies in a directory that does not exist on the supervisor's machine")]
     NoDirectory,
     /// The supervisor may not write there.
-    #[error("the supervisor may not write there")]
+    #[error("lies where the supervisor may not write")]
     Denied,
     /// The disk is full.
-    #[error("the disk is full")]
+    #[error("lies on a disk that is full")]
     Full,
     /// Another copy is being written.
     #[error("another copy is being written")]
     Busy,
     /// This store lies in no file.
-    #[error("this store is kept in memory only")]
+    #[error("cannot be written: this store is kept in memory only")]
     NoFile,
     /// The copy cannot be written. Without prompts or results.
-    #[error("it cannot be written: {0}")]
+    #[error("cannot be written: {0}")]
     Failed(String),
     /// The store failed.
     #[error(transparent)]

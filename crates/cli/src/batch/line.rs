@@ -72,7 +72,9 @@ fn fields(line: &str) -> Result<Fields<'_>, FieldError> {
         // Our own structure's words: they name fields, never values.
         serde_json::error::Category::Data => {
             let words = error.to_string();
-            wrong(format!("has an {}", words.split(" at line").next().unwrap_or_default()))
+            let words = words.split(" at line").next().unwrap_or_default();
+            let article = if words.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+            wrong(format!("has {article} {words}"))
         }
         _ => wrong(format!("is not valid JSON (column {})", error.column())),
     })

@@ -22,6 +22,17 @@ async fn the_help_of_each_command_is_stable() {
     }
 }
 
+#[tokio::test]
+async fn a_service_shows_no_flags_of_clients() {
+    for service in ["supervisor", "worker", "openai-sim"] {
+        let ran = taskfleet(&[service, "--help"]).await;
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+        for flag in ["--address", "--json"] {
+            assert!(!ran.stdout.contains(flag), "{service}: {}", ran.stdout);
+        }
+    }
+}
+
 fn compare(command: &str, said: &str) {
     let name = if command.is_empty() { "taskfleet" } else { command };
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cli/help/{name}.txt"));

@@ -76,4 +76,6 @@ fn lines_that_are_no_tasks_are_told_apart() {
     let unknown = &errors(r#"{"promt": "secret"}"#)[0];
     assert!(unknown.starts_with("the line has an unknown field `promt`, expected"), "{unknown}");
     assert!(!unknown.contains("secret"));
+    let twice = errors(r#"{"content": "secret", "content": "b"}"#);
+    assert_eq!(twice, ["the line has a duplicate field `content`"]);
 }
