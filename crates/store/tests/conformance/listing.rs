@@ -8,15 +8,15 @@ use taskfleet_core::{
     machine::Event,
     task::{TaskSpec, TaskState},
 };
-use taskfleet_store::{TaskDetail, TaskFilter};
+use taskfleet_store::{Store, TaskDetail, TaskFilter};
 
 use crate::harness::{Ground, at, completed, content, failed};
 
 /// The whole list, page after page.
-pub(crate) async fn all(ground: &Ground, filter: &TaskFilter, limit: usize) -> Vec<TaskDetail> {
+pub(crate) async fn all(store: &dyn Store, filter: &TaskFilter, limit: usize) -> Vec<TaskDetail> {
     let (mut tasks, mut before) = (vec![], None);
     loop {
-        let page = ground.store.list(filter.clone(), before, limit).await.unwrap();
+        let page = store.list(filter.clone(), before, limit).await.unwrap();
         assert!(page.tasks.len() <= limit);
         assert!(before.is_none_or(|before| page.next.is_none_or(|next| next < before)));
         tasks.extend(page.tasks);
@@ -28,7 +28,7 @@ pub(crate) async fn all(ground: &Ground, filter: &TaskFilter, limit: usize) -> V
 }
 
 async fn ids(ground: &Ground, filter: &TaskFilter) -> Vec<TaskId> {
-    all(ground, filter, 2).await.into_iter().map(|task| task.record.id).collect()
+    all(&*ground.store, filter, 2).await.into_iter().map(|task| task.record.id).collect()
 }
 
 async fn ended(ground: &Ground, spec: TaskSpec, state: TaskState) -> TaskId {
@@ -86,7 +86,7 @@ pub(crate) async fn a_list_shows_neither_attempts_nor_results(ground: &Ground) {
         ..content("text")
     };
     let id = ended(ground, spec, TaskState::Failed).await;
-    let listed = all(ground, &TaskFilter::default(), 9).await.remove(0);
+    let listed = all(&*ground.store, &TaskFilter::default(), 9).await.remove(0);
     let whole = ground.detail(id).await;
     assert_eq!((&listed.record, &listed.meta), (&whole.record, &whole.meta));
     assert_eq!((listed.attempts.len(), listed.result), (0, None));

@@ -10,13 +10,13 @@ mod late;
 #[cfg(test)]
 mod listing;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod outcomes;
 #[cfg(test)]
 mod pruning;
 #[cfg(test)]
 mod queues;
-#[cfg(test)]
-mod random;
 #[cfg(test)]
 mod submit;
 
