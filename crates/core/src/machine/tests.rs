@@ -270,6 +270,24 @@ fn a_live_lease_that_gives_way_to_a_higher_one_is_counted() {
 }
 
 #[test]
+fn the_limit_of_hand_backs_ends_no_task_that_a_worker_runs() {
+    let mut task = queued();
+    for round in 1..limits::MAX_REQUEUES {
+        let now = at(u64::from(round) * 20);
+        step(&mut task, Event::Claim { holder: holder(1), epoch: EPOCH }, now).unwrap();
+        let lease = task.lease;
+        step(&mut task, Event::NotStarted { lease }, now).unwrap();
+    }
+    let now = at(1_000);
+    step(&mut task, Event::Claim { holder: holder(1), epoch: EPOCH }, now).unwrap();
+    let lease = task.lease.next(EPOCH);
+    step(&mut task, Event::Adopt { lease, holder: holder(2) }, now).unwrap();
+    assert_eq!((task.state, task.counters.requeues), (TaskState::Running, limits::MAX_REQUEUES));
+    step(&mut task, Event::NotStarted { lease }, now).unwrap();
+    assert_eq!((task.state, task.kind), (TaskState::Failed, Some(FailureKind::Internal)));
+}
+
+#[test]
 fn after_its_workers_word_a_lease_delivers_nothing_more() {
     let mut task = running();
     let lease = task.lease;
