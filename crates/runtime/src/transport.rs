@@ -5,6 +5,7 @@ mod carrying;
 mod link;
 mod ping;
 mod server;
+mod severable;
 mod tcp;
 
 use std::{io, net::SocketAddr, sync::Arc};

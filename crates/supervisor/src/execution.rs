@@ -340,7 +340,7 @@ impl Execution {
     async fn read(&self, mut messages: Streaming<TaskResponse>, first: TaskResponse) -> StreamEnd {
         let mut message = first;
         loop {
-            self.member.hear(self.engine.time.micros());
+            self.member.hear_at_work(self.engine.time.micros());
             if !self.is_meant(&message) || !self.keep_text(&message) {
                 return StreamEnd::Broken;
             }

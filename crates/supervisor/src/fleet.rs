@@ -1,5 +1,6 @@
 //! The workers: who is there, and the one verdict on who is not.
 
+mod brake;
 mod conduct;
 mod connection;
 mod description;

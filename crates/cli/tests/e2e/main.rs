@@ -20,6 +20,7 @@ mod recovery;
 mod requests;
 mod scheduling;
 mod set_aside;
+mod silence;
 mod tasks;
 mod tracing;
 mod trust;

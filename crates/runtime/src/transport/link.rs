@@ -14,7 +14,9 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use super::{CONNECTION_WINDOW, STREAM_WINDOW, SharedConnector, carrying::Carrying};
+use super::{
+    CONNECTION_WINDOW, STREAM_WINDOW, SharedConnector, carrying::Carrying, severable::Severable,
+};
 
 /// Exactly one connection to a peer.
 ///
@@ -27,6 +29,7 @@ pub struct Link {
     channel: Channel,
     closed: CancellationToken,
     leaving: CancellationToken,
+    cut: CancellationToken,
 }
 
 /// Whether a connection that is silent is kept alive by HTTP/2 pings.
@@ -84,10 +87,11 @@ impl Link {
     ) -> Result<Self, LinkError> {
         let endpoint = endpoint(keep_alive, authority)?;
         let (closed, leaving) = (CancellationToken::new(), CancellationToken::new());
-        let guard = closed.clone().drop_guard();
-        let dial = once(connector.clone(), authority.to_owned(), guard, leaving.clone());
+        let cut = CancellationToken::new();
+        let ends = LinkEnds { closed: closed.clone().drop_guard(), cut: cut.clone() };
+        let dial = once(connector.clone(), authority.to_owned(), ends, leaving.clone());
         match tokio::time::timeout(limit, endpoint.connect_with_connector(dial)).await {
-            Ok(Ok(channel)) => Ok(Self { channel, closed, leaving }),
+            Ok(Ok(channel)) => Ok(Self { channel, closed, leaving, cut }),
             Ok(Err(error)) => Err(LinkError::Connect(error)),
             Err(_) => Err(LinkError::Timeout(limit)),
         }
@@ -127,6 +131,12 @@ impl Link {
             cause = error.source();
         }
         false
+    }
+
+    /// Breaks the connection, for all who share it: one that carries nothing any more would
+    /// keep its streams waiting for ever.
+    pub fn cut(&self) {
+        self.cut.cancel();
     }
 
     /// Whether the connection is gone.
@@ -178,7 +188,7 @@ fn root_cause(error: &tonic::transport::Error) -> String {
 fn once(
     connector: SharedConnector,
     authority: String,
-    closed: DropGuard,
+    ends: LinkEnds,
     leaving: CancellationToken,
 ) -> impl tower::Service<
     http::Uri,
@@ -187,19 +197,25 @@ fn once(
     Future = impl Future<Output = io::Result<TokioIo<GuardedIo>>> + Send,
 > + Send
 + 'static {
-    let unused = Arc::new(Mutex::new(Some(closed)));
+    let unused = Arc::new(Mutex::new(Some(ends)));
     tower::service_fn(move |_: http::Uri| {
-        let guard = unused.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ends = unused.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (connector, authority) = (connector.clone(), authority.clone());
-        if guard.is_none() {
+        if ends.is_none() {
             leaving.cancel();
         }
         async move {
-            let guard = guard.ok_or_else(|| io::Error::other(TakesNoMore))?;
-            let io = connector.connect(&authority).await?;
-            Ok(TokioIo::new(Carrying { io, carried: guard }))
+            let LinkEnds { closed, cut } = ends.ok_or_else(|| io::Error::other(TakesNoMore))?;
+            let io = Box::new(Severable::new(connector.connect(&authority).await?, cut));
+            Ok(TokioIo::new(Carrying { io, carried: closed }))
         }
     })
+}
+
+/// How a connection tells of its end, and how it is told.
+struct LinkEnds {
+    closed: DropGuard,
+    cut: CancellationToken,
 }
 
 /// Tells of its end by being dropped, which HTTP/2 does as soon as the connection ends.

@@ -39,7 +39,10 @@ impl Engine {
 async fn serve(engine: Arc<Engine>, member: Arc<Member>, link: Link) {
     let evidence = tokio::select! {
         () = link.closed() => "its connection broke".to_owned(),
-        evidence = probe::until_silent(&engine, &member) => evidence,
+        verdict = probe::until_silent(&engine, &member, &link) => match verdict {
+            probe::Verdict::Silent(evidence) => evidence,
+            probe::Verdict::Deaf => "its connection carries nothing any more".to_owned(),
+        },
         evidence = left(&engine, &member, &link) => evidence,
         () = engine.tasks.stopping() => return,
     };

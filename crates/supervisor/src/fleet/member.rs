@@ -32,6 +32,10 @@ pub(crate) struct Member {
     redial: Notify,
     settlements: mpsc::Sender<Settlement>,
     heard_micros: AtomicU64,
+    /// The same of the connection that its work goes by.
+    heard_at_work_micros: AtomicU64,
+    /// When its silence began; 0 while it is none.
+    silent_since: AtomicU64,
     serving: AtomicBool,
     resting: AtomicBool,
     /// Held from before an offer is made until the board has it: of two that are made at
@@ -78,6 +82,8 @@ impl Member {
             redial: Notify::new(),
             settlements,
             heard_micros: AtomicU64::new(0),
+            heard_at_work_micros: AtomicU64::new(0),
+            silent_since: AtomicU64::new(0),
             serving: AtomicBool::new(true),
             resting: AtomicBool::new(false),
             offering: Mutex::default(),
@@ -163,6 +169,42 @@ impl Member {
 
     pub(crate) fn heard_micros(&self) -> u64 {
         self.heard_micros.load(Ordering::Relaxed)
+    }
+
+    /// A message of its work.
+    pub(crate) fn hear_at_work(&self, micros: u64) {
+        self.hear(micros);
+        self.heard_at_work_micros.fetch_max(micros, Ordering::Relaxed);
+    }
+
+    pub(super) fn heard_at_work_micros(&self) -> u64 {
+        self.heard_at_work_micros.load(Ordering::Relaxed)
+    }
+
+    /// A probe met silence: nothing new goes to it until it is heard again.
+    pub(super) fn fall_silent(&self, engine: &Engine, micros: u64) {
+        let began = self.silent_since.compare_exchange(
+            0,
+            micros.max(1),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        if began.is_ok() {
+            tracing::info!(worker = self.name(), "a worker does not answer its probe");
+            self.offer(engine);
+        }
+    }
+
+    /// It is heard, or starts anew.
+    pub(super) fn wake(&self, engine: &Engine) {
+        if self.silent_since.swap(0, Ordering::Relaxed) != 0 {
+            self.offer(engine);
+        }
+    }
+
+    /// Since when it has been silent, in microseconds.
+    pub(super) fn silent_since(&self) -> Option<u64> {
+        Some(self.silent_since.load(Ordering::Relaxed)).filter(|since| *since != 0)
     }
 
     /// Tells the board what this worker takes now.
@@ -266,6 +308,7 @@ impl Member {
 
     pub(super) fn come_up(&self, engine: &Engine, link: Link) {
         self.hear(engine.time.micros());
+        self.silent_since.store(0, Ordering::Relaxed);
         self.link.send_replace(LinkState::Up(link));
         self.offer(engine);
     }

@@ -1,4 +1,5 @@
-//! Is it alive? A health check on a connection of its own, every two seconds.
+//! Is it alive? A health check on a connection of its own, every two seconds; and one on the
+//! connection that work goes by, which may carry nothing while its worker lives.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +13,7 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use super::Member;
+use super::{Member, brake::Brake};
 use crate::engine::Engine;
 
 /// What a probe learned.
@@ -24,35 +25,80 @@ enum Probe {
     Silent,
 }
 
-/// Probes until too many probes in a row met silence; says so.
-pub(super) async fn until_silent(engine: &Arc<Engine>, member: &Arc<Member>) -> String {
+/// Why a worker is served no further by its connection.
+pub(super) enum Verdict {
+    /// Neither its probes nor anything else brought a sign of life.
+    Silent(String),
+    /// It lives, and its connection for work carries nothing any more.
+    Deaf,
+}
+
+/// Probes until the worker, or its connection for work, has been silent for too long.
+pub(super) async fn until_silent(
+    engine: &Arc<Engine>,
+    member: &Arc<Member>,
+    work: &Link,
+) -> Verdict {
     let settings = &engine.settings;
     let mut rounds = interval(settings.probe_interval());
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut link = None;
-    let mut misses = 0;
-    while misses < settings.probe_misses {
+    let (mut link, mut brake) = (None, Brake::default());
+    let (mut misses, mut deaf) = (0, 0);
+    let mut before = engine.time.micros();
+    loop {
         rounds.tick().await;
         let began = engine.time.micros();
-        let mut probe = once(engine, member, &mut link).await;
-        if matches!(probe, Probe::Silent) && member.is_published_only() {
-            probe = pinged(engine, member).await;
+        let answered = is_alive(engine, member, &mut link).await;
+        if !answered {
+            // Another connection may bring what this one did not.
+            link = None;
         }
-        match probe {
-            Probe::Serving => member.set_serving(engine, true),
-            Probe::NotServing => member.set_serving(engine, false),
-            Probe::Alive => {}
-            Probe::Silent if member.heard_micros() > began => {}
-            Probe::Silent => {
-                link = None;
-                misses += 1;
-                continue;
-            }
+        if answered || member.heard_micros() > before {
+            member.wake(engine);
+            misses = 0;
+            let is_deaf = answered && is_deaf(engine, member, work, before).await;
+            deaf = if is_deaf { deaf + 1 } else { 0 };
+        } else {
+            misses += 1;
+            member.fall_silent(engine, began);
         }
-        member.hear(engine.time.micros());
-        misses = 0;
+        if deaf >= settings.probe_misses {
+            return Verdict::Deaf;
+        }
+        if misses >= settings.probe_misses && !brake.holds(engine, member) {
+            return Verdict::Silent(format!("{misses} probes in a row without any sign of life"));
+        }
+        before = engine.time.micros();
     }
-    format!("{misses} probes in a row without any sign of life")
+}
+
+/// One probe; what it says of the worker's readiness is noted.
+async fn is_alive(engine: &Arc<Engine>, member: &Arc<Member>, link: &mut Option<Link>) -> bool {
+    let mut probe = once(engine, member, link).await;
+    if matches!(probe, Probe::Silent) && member.is_published_only() {
+        probe = pinged(engine, member).await;
+    }
+    match probe {
+        Probe::Serving => member.set_serving(engine, true),
+        Probe::NotServing => member.set_serving(engine, false),
+        Probe::Alive => {}
+        Probe::Silent => return false,
+    }
+    member.hear(engine.time.micros());
+    true
+}
+
+/// Whether a worker that lives says nothing by the connection that its work goes by, since
+/// `before` in microseconds. Of one that knows the published messages only this is not asked:
+/// with its connection it would lose what it runs.
+async fn is_deaf(engine: &Engine, member: &Member, work: &Link, before: u64) -> bool {
+    if member.is_published_only() {
+        return false;
+    }
+    let request = HealthCheckRequest { service: String::new() };
+    let mut client = HealthClient::new(work.channel());
+    let answer = answer_within(engine.settings.probe_timeout(), client.check(request)).await;
+    answer.is_err() && member.heard_at_work_micros() <= before
 }
 
 async fn once(engine: &Engine, member: &Member, link: &mut Option<Link>) -> Probe {

@@ -68,7 +68,13 @@ async fn serve(
         let LinkState::Up(link) = member.link_state() else { return };
         let verdict = tokio::select! {
             () = link.closed() => None,
-            evidence = probe::until_silent(&engine, &member) => Some(evidence),
+            verdict = probe::until_silent(&engine, &member, &link) => match verdict {
+                probe::Verdict::Silent(evidence) => Some(evidence),
+                probe::Verdict::Deaf => {
+                    link.cut();
+                    None
+                }
+            },
             () = settlements::send(&engine, &link, &mut waiting, &mut unsent) => None,
             () = engine.tasks.stopping() => return,
         };
