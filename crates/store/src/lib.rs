@@ -167,7 +167,8 @@ pub trait Store: Send + Sync + 'static {
     async fn backup(&self, path: PathBuf) -> Result<u64, BackupError>;
 
     /// Ended tasks in the order in which they ended, after outcome number `after`, at most
-    /// `limit`, with at most `max_result` bytes of each result.
+    /// `limit`, with at most `max_result` bytes of each result. A page also ends with the result
+    /// by which it has 1 MiB of them.
     ///
     /// # Errors
     /// When they could not be read.

@@ -228,10 +228,9 @@ impl State {
         let entries = later.filter_map(|(number, id)| Some((*number, self.tasks.get(id)?)));
         let outcomes = entries
             .filter(|(_, entry)| filter.matches(&entry.spec))
-            .take(limit)
-            .map(|(number, entry)| (number, entry.without_attempts(max_result)))
-            .collect();
-        OutcomePage::new(outcomes, after, limit, self.tally.last_outcome)
+            .map(|(number, entry)| Ok((number, entry.without_attempts(max_result))));
+        let page = OutcomePage::cut(outcomes, after, limit, self.tally.last_outcome);
+        page.unwrap_or_else(|never: Infallible| match never {})
     }
 
     fn in_state(&self, state: TaskState) -> impl Iterator<Item = &TaskRecord> {

@@ -116,11 +116,12 @@ pub(super) fn outcomes(
         .prepare_cached("SELECT last_outcome FROM store")?
         .query_row([], |row| Columns::new(row).number())?;
     let (sql, parameters) = outcomes_query(filter, after, limit, max_result);
-    let outcomes = all(from, &sql, rusqlite::params_from_iter(parameters), |row| {
+    let mut statement = from.prepare_cached(&sql)?;
+    let outcomes = statement.query_map(rusqlite::params_from_iter(parameters), |row| {
         let mut columns = Columns::new(row);
         Ok((columns.number()?, read_detail(&mut columns)?))
     })?;
-    Ok(OutcomePage::new(outcomes, after, limit, latest))
+    OutcomePage::cut(outcomes, after, limit, latest)
 }
 
 /// In the order of the outcomes, whatever is asked for: the next page begins where this one

@@ -111,6 +111,7 @@ promises! {
         pages_follow_one_another_without_a_gap,
         filters_must_all_match,
         an_empty_page_has_seen_everything,
+        a_page_ends_when_its_results_fill_it,
         results_are_cut_between_characters,
         outcomes_carry_what_the_client_said,
     }

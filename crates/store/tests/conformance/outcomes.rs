@@ -99,6 +99,19 @@ pub(crate) async fn an_empty_page_has_seen_everything(ground: &Ground) {
     assert_eq!(page(ground, OutcomeFilter::default(), 1, 0).await, nothing(1));
 }
 
+pub(crate) async fn a_page_ends_when_its_results_fill_it(ground: &Ground) {
+    for _ in 0..4 {
+        let (id, lease) = ground.running(content("text")).await;
+        ground.apply(id, completed(lease, &"r".repeat(600 << 10)), at(1)).await.unwrap();
+    }
+    let first = page(ground, OutcomeFilter::default(), 0, 9).await;
+    assert_eq!((first.outcomes.len(), first.seen), (2, 2));
+    let second = page(ground, OutcomeFilter::default(), first.seen, 9).await;
+    assert_eq!((second.outcomes.len(), second.seen), (2, 4));
+    let without = ground.store.outcomes(OutcomeFilter::default(), 0, 9, 0).await.unwrap();
+    assert_eq!(without.outcomes.len(), 4, "what is not read takes no room");
+}
+
 pub(crate) async fn results_are_cut_between_characters(ground: &Ground) {
     let (id, lease) = ground.running(content("text")).await;
     ground.apply(id, completed(lease, "aü🦀"), at(1)).await.unwrap();

@@ -21,8 +21,8 @@ use crate::{engine::Engine, hub::Feed};
 const MAX_DELTA: usize = 256 << 10;
 /// Outcomes read from the store at once …
 const PAGE: usize = 64;
-/// … with so much of each result, in bytes: a reader that stops holds 16 MiB at most. What
-/// is longer is read with GetResult.
+/// … with so much of each result, in bytes. The store ends a page when it has 1 MiB of them,
+/// which is what a reader that stops holds. What is longer is read with GetResult.
 const FEED_RESULT: usize = 256 << 10;
 /// A watcher looks at least this often, whatever it was told.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
