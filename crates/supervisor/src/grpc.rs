@@ -1,6 +1,7 @@
 //! The services, as clients, operators and workers see them.
 
 mod backup;
+mod bodies;
 mod cancel;
 mod cursor;
 mod fleet_service;
@@ -14,6 +15,7 @@ mod view;
 mod waiting;
 mod watch;
 
+pub(crate) use bodies::{Bodies, Bounded, Room};
 pub(crate) use fleet_service::FleetApi;
 pub(crate) use registry::RegistryApi;
 pub(crate) use task_service::TaskApi;

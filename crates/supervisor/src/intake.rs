@@ -19,7 +19,7 @@ use taskfleet_store::{NewTask, SubmitError, Submitted};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{board::Slot, engine::Engine, watchdog};
+use crate::{board::Slot, engine::Engine, grpc::Room, watchdog};
 
 /// When a client may ask again after the queue was full.
 const RETRY_WHEN_FULL: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ static SEQUENCE: AtomicU32 = AtomicU32::new(0);
 
 impl Engine {
     /// Accepts tasks, all or none; those for which a worker has a slot are claimed for it in
-    /// the same transaction.
+    /// the same transaction. `room` is what the request takes.
     ///
     /// # Errors
     /// UNAVAILABLE while stopping or when the store fails, RESOURCE_EXHAUSTED when the queue is full; see
@@ -38,10 +38,13 @@ impl Engine {
     pub(crate) async fn submit(
         self: &Arc<Self>,
         specs: Vec<TaskSpec>,
+        room: Option<Room>,
     ) -> Result<Vec<Submitted>, IntakeError> {
         self.check_open()?;
         let engine = self.clone();
         let committing = async move {
+            // Held to the end, also when the client hangs up: the tasks are in memory so long.
+            let _room = room;
             engine.check_room(&specs).await?;
             engine.commit(specs).await
         };

@@ -24,7 +24,7 @@ use tonic::transport::server::Router;
 use crate::{
     dispatcher,
     engine::{Engine, Time},
-    grpc::{FleetApi, RegistryApi, TaskApi},
+    grpc::{Bodies, Bounded, FleetApi, RegistryApi, TaskApi},
     hub::Hub,
     local, recovery, retention,
     settings::Settings,
@@ -45,7 +45,7 @@ const _: () = assert!(
         <= 10_000
 );
 /// The largest submission: 64 MiB of tasks and what stands around them.
-const MAX_REQUEST_BYTES: usize = 72 << 20;
+pub(crate) const MAX_REQUEST_BYTES: usize = 72 << 20;
 
 /// What a supervisor is made of, besides its settings.
 pub struct Parts {
@@ -206,7 +206,7 @@ async fn router(engine: &Arc<Engine>) -> Result<(Health, Router), Error> {
         .add_service(health_service)
         .add_service(reflection().build_v1().map_err(wrong)?)
         .add_service(reflection().build_v1alpha().map_err(wrong)?)
-        .add_service(tasks)
+        .add_service(Bounded::new(tasks, Bodies::default()))
         .add_service(FleetServiceServer::new(FleetApi { engine: engine.clone() }))
         .add_service(WorkerRegistryServer::new(RegistryApi::new(engine.clone())));
     Ok((health, router))

@@ -25,7 +25,7 @@ pub(super) async fn retry(
     let spec = ended_spec(engine, ended).await?;
     // Its client's own id stays with the ended task: it is unique.
     let spec = TaskSpec { idempotency_key, client_ref: None, retry_of: Some(ended), ..spec };
-    let submitted = engine.submit(vec![spec]).await;
+    let submitted = engine.submit(vec![spec], None).await;
     let submitted = submitted.map_err(|error| error.status(|_, field| field.to_owned()))?;
     let first = submitted.first().ok_or_else(|| Status::internal("no answer"))?;
     Ok(answer(first))

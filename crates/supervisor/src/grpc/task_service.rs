@@ -12,7 +12,7 @@ use taskfleet_runtime::trace::Place;
 use taskfleet_store::{Submitted, TaskDetail};
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{cancel, cursor, list, retry, status, view, watch};
+use super::{Room, cancel, cursor, list, retry, status, view, watch};
 use crate::engine::Engine;
 
 /// Of a result this much stands in a message, in bytes: with all around it, it stays below
@@ -39,9 +39,10 @@ impl TaskService for TaskApi {
         request: Request<v1::TaskSpec>,
     ) -> Result<Response<v1::SubmitTaskResponse>, Status> {
         let caller = Place::of_caller(request.metadata());
+        let room = request.extensions().get::<Room>().cloned();
         let spec = traced(request.into_inner(), caller.as_ref());
         let spec = read_spec(spec).map_err(|errors| FieldError::status(&errors))?;
-        let submitted = self.engine.submit(vec![spec]).await;
+        let submitted = self.engine.submit(vec![spec], room).await;
         let submitted = submitted.map_err(|error| error.status(|_, field| field.to_owned()))?;
         let first = submitted.first().ok_or_else(|| Status::internal("no answer"))?;
         Ok(Response::new(submit_response(first)))
@@ -52,10 +53,11 @@ impl TaskService for TaskApi {
         request: Request<v1::SubmitTasksRequest>,
     ) -> Result<Response<v1::SubmitTasksResponse>, Status> {
         let caller = Place::of_caller(request.metadata());
+        let room = request.extensions().get::<Room>().cloned();
         let tasks = request.into_inner().tasks.into_iter();
         let specs = read_specs(tasks.map(|task| traced(task, caller.as_ref())).collect())?;
         let cursor = cursor::outcome_cursor(self.engine.store.last_outcome());
-        let submitted = self.engine.submit(specs).await;
+        let submitted = self.engine.submit(specs, room).await;
         let submitted = submitted
             .map_err(|error| error.status(|index, field| format!("tasks[{index}].{field}")))?;
         let tasks = submitted.iter().map(submit_response).collect();

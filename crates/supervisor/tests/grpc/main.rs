@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod attempts;
+mod bodies;
 mod input;
 mod listing;
 mod operating;
