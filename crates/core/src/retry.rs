@@ -47,6 +47,11 @@ const OVERLOADED_FACTOR: u32 = 4;
 /// The longest pause after a throttle for which the provider named none.
 const MAX_THROTTLE_BACKOFF: Duration = Duration::from_secs(60);
 
+/// The longest pause after a hand-back or refusal.
+const MAX_REQUEUE_BACKOFF: Duration = Duration::from_secs(10);
+/// What is added at most to a pause that the provider asked for.
+const SPREAD: Duration = Duration::from_millis(250);
+
 impl RetryPolicy {
     /// The pause after the `nth` failed attempt (from 1), with full jitter: anything from
     /// zero up to the exponential pause, so that tasks which failed together come back
@@ -68,7 +73,7 @@ pub fn after_throttle(
 ) -> Duration {
     if let Some(asked) = retry_after {
         // A little on top, so that those who were told the same do not return together.
-        let spread = Duration::from_millis(250).mul_f64(jitter.0);
+        let spread = SPREAD.mul_f64(jitter.0);
         // Who asks for no pause again and again gets a growing one all the same.
         let least = exponential(Duration::from_millis(50), Duration::from_secs(10), nth);
         return asked.min(limits::MAX_RETRY_AFTER).max(least) + spread;
@@ -94,9 +99,26 @@ pub fn after_loss(nth: u32) -> Duration {
 pub fn after_requeue(nth: u32) -> Duration {
     match nth.checked_sub(3) {
         None => Duration::ZERO,
-        Some(beyond) => {
-            exponential(Duration::from_millis(100), Duration::from_secs(10), beyond + 1)
-        }
+        Some(beyond) => exponential(Duration::from_millis(100), MAX_REQUEUE_BACKOFF, beyond + 1),
+    }
+}
+
+/// The longest pause that a task can have been given whose last execution ended as `kind`.
+///
+/// A backoff that was stored by the wall clock is held to it when the store is opened: by a
+/// clock that was set back meanwhile it would last as much longer.
+#[must_use]
+pub const fn longest(kind: Option<FailureKind>, policy: &RetryPolicy) -> Duration {
+    match kind {
+        None => MAX_REQUEUE_BACKOFF,
+        Some(FailureKind::WorkerLost) => MAX_THROTTLE_BACKOFF,
+        Some(
+            FailureKind::RateLimited
+            | FailureKind::Overloaded
+            | FailureKind::QuotaExhausted
+            | FailureKind::Connection,
+        ) => limits::MAX_RETRY_AFTER.saturating_add(SPREAD),
+        Some(_) => policy.max_backoff,
     }
 }
 
@@ -130,6 +152,25 @@ mod tests {
     fn an_empty_account_is_asked_again_at_least_every_minute() {
         let after = |nth| after_throttle(FailureKind::QuotaExhausted, nth, None, FULL).as_secs();
         assert_eq!([1, 2, 6, 7, 1_000].map(after), [1, 2, 32, 60, 60]);
+    }
+
+    #[test]
+    fn no_pause_is_longer_than_the_longest_of_its_kind() {
+        let policy =
+            RetryPolicy { max_backoff: Duration::from_secs(300), ..RetryPolicy::default() };
+        let day = Some(Duration::from_secs(86_400));
+        let throttled = |kind, asked| after_throttle(kind, 1_000, asked, FULL);
+        let pauses = [
+            (None, after_requeue(20)),
+            (Some(FailureKind::WorkerLost), after_loss(1_000)),
+            (Some(FailureKind::RateLimited), throttled(FailureKind::RateLimited, day)),
+            (Some(FailureKind::QuotaExhausted), throttled(FailureKind::QuotaExhausted, None)),
+            (Some(FailureKind::ApiError), policy.after_attempt(1_000, FULL)),
+        ];
+        for (kind, pause) in pauses {
+            assert!(pause <= longest(kind, &policy), "{kind:?}: {pause:?}");
+        }
+        assert_eq!(longest(Some(FailureKind::ApiError), &policy), policy.max_backoff);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Opening a store: whose file it is, its tables, and the next epoch.
 
+mod backoffs;
 mod files;
 
 use std::path::PathBuf;
@@ -163,7 +164,8 @@ fn settle_journal(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(mode == "wal")
 }
 
-/// Makes the tables of a `new` file and raises the epoch, synced when this returns.
+/// Makes the tables of a `new` file, raises the epoch and holds backoffs to their maximum, synced
+/// when this returns.
 fn begin_epoch(
     connection: &mut Connection,
     now: Timestamp,
@@ -176,6 +178,7 @@ fn begin_epoch(
     let (stored, tally) = read_store(&transaction)?;
     let epoch = stored.epoch.next(now.unix_millis() / 1_000);
     transaction.execute("UPDATE store SET epoch = ?1", [signed(epoch.number())])?;
+    backoffs::clamp(&transaction, now)?;
     transaction.commit()?;
     Ok((Identity { epoch, ..stored }, tally))
 }

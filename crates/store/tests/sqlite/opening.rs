@@ -1,13 +1,13 @@
 //! Opening, and opening again.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use rusqlite::Connection;
 use taskfleet_core::{
     Epoch, Lease, TaskId, Timestamp,
-    failure::Delivery,
+    failure::{Delivery, FailureKind},
     machine::Event,
-    outcome::{Call, End, Outcome, Payload},
+    outcome::{Call, End, Failure, Outcome, Payload},
     retry::Jitter,
 };
 use taskfleet_store::{Change, NewTask, OutcomeFilter, SqliteStore, Store, StoreError, TaskDetail};
@@ -64,6 +64,42 @@ fn the_epoch_rises_whatever_the_clock_says() {
         store.identity().epoch.number()
     });
     assert_eq!(epochs, [1_000, 1_001, 1_002, 5_000]);
+}
+
+#[tokio::test]
+async fn a_backoff_lasts_no_longer_than_its_maximum_when_the_clock_was_set_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let store = open_at(&path, 10_000, 1).unwrap();
+    let claimed = |n| NewTask { claim: Some(holder()), ..task(n) };
+    let tasks = vec![claimed(1), claimed(2)];
+    let ids = [tasks[0].id, tasks[1].id];
+    store.submit(tasks, at(10_000)).await.unwrap();
+    let leases: Vec<Lease> =
+        store.running().await.unwrap().into_iter().map(|row| row.lease).collect();
+    let asked = Failure {
+        retry_after: Some(Duration::from_secs(400)),
+        ..Failure::new(FailureKind::RateLimited, "")
+    };
+    let failures = [Failure::new(FailureKind::ApiError, ""), asked];
+    for ((id, lease), failure) in ids.into_iter().zip(leases).zip(failures) {
+        let outcome = Outcome { end: End::Failed(failure), call: Call::new(Delivery::Answered) };
+        let event = Event::Ended { lease, outcome };
+        let change = Change { task: id, event, jitter: Jitter::new(1.0) };
+        store.apply(vec![change], at(10_000)).await.unwrap().remove(0).unwrap();
+    }
+    let waits = async |store: &SqliteStore, now: u64| {
+        let details = details(store, &ids).await;
+        let wait = |detail: &TaskDetail| detail.record.not_before.unwrap().since(at(now)).as_secs();
+        [wait(&details[0]), wait(&details[1])]
+    };
+    assert_eq!(waits(&store, 10_000).await, [1, 400]);
+    drop(store);
+    let store = open_at(&path, 6_400, 1).unwrap();
+    assert_eq!(waits(&store, 6_400).await, [60, 600], "an hour back");
+    drop(store);
+    let store = open_at(&path, 6_410, 1).unwrap();
+    assert_eq!(waits(&store, 6_410).await, [50, 590], "by a clock that goes on they end in time");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod attempts;
 mod bodies;
+mod clocks;
 mod input;
 mod listing;
 mod operating;

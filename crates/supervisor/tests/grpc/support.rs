@@ -50,12 +50,16 @@ impl Rig {
     }
 
     pub(crate) async fn start_with(store: Arc<dyn Store>, settings: Settings) -> Self {
+        Self::start_by(Clock::system(), store, settings).await
+    }
+
+    pub(crate) async fn start_by(clock: Clock, store: Arc<dyn Store>, settings: Settings) -> Self {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let parts = Parts {
             listener: Box::new(TcpListener::bind(any_port).await.unwrap()),
             connector: Arc::new(TcpConnector),
             store: store.clone(),
-            clock: Clock::system(),
+            clock,
             entropy: Entropy::from_os(),
         };
         let supervisor = Supervisor::new(settings, parts).unwrap();
