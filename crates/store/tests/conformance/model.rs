@@ -37,13 +37,13 @@ fn cases(cases: u32) -> Config {
 }
 
 prop_state_machine! {
-    #![proptest_config(cases(2_000))]
+    #![proptest_config(cases(1_000))]
     #[test]
     fn the_machine_does_what_the_model_says(sequential 1..60 => Driven<Machine>);
 }
 
 prop_state_machine! {
-    #![proptest_config(cases(100))]
+    #![proptest_config(cases(64))]
     #[test]
     fn both_stores_do_what_the_model_says(sequential 1..40 => Driven<Stores>);
 }

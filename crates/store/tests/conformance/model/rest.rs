@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use proptest_state_machine::ReferenceStateMachine;
-use taskfleet_core::TaskId;
+use taskfleet_core::{TaskId, Timestamp};
 
 use super::{
     fleet::Fleet,
@@ -18,12 +18,14 @@ use super::{
 const ROUNDS: usize = 4;
 
 /// Every accepted task ends within a bounded number of steps, and then nothing is to be done.
-pub(super) fn come_to_rest(system: &mut impl System, mut fleet: Fleet) {
+/// Says when.
+pub(super) fn come_to_rest(system: &mut impl System, mut fleet: Fleet) -> Timestamp {
     let rounds = ROUNDS * (1 + fleet.open().count());
     for round in 0..rounds {
         let work = system.work(fleet.now);
         if fleet.open().count() == 0 {
-            return assert!(work.is_none(), "every task has ended, and to be done is {work:?}");
+            assert!(work.is_none(), "every task has ended, and to be done is {work:?}");
+            return fleet.now;
         }
         assert!(!work.is_none(), "nothing is to be done, and tasks wait: {:?}", open(&fleet));
         let transition = next(&fleet, &work, round == 0);
@@ -58,6 +60,6 @@ fn next(fleet: &Fleet, work: &Work, first: bool) -> Transition {
 }
 
 fn open(fleet: &Fleet) -> Vec<(TaskId, Option<Duration>)> {
-    let pause = |at: taskfleet_core::Timestamp| at.since(fleet.now);
+    let pause = |at: Timestamp| at.since(fleet.now);
     fleet.open().map(|task| (task.id, task.resumes.map(pause))).collect()
 }

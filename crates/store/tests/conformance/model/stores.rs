@@ -14,8 +14,8 @@ use taskfleet_core::{
     task::{TaskRecord, TaskState},
 };
 use taskfleet_store::{
-    Applied, Change, Conflict, MemoryStore, NewTask, OutcomeFilter, SqliteOptions, SqliteStore,
-    Store, SubmitError, Submitted, TaskDetail,
+    Applied, Change, Conflict, Counts, MemoryStore, NewTask, OutcomeFilter, SqliteOptions,
+    SqliteStore, Store, SubmitError, Submitted, TaskDetail,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -79,6 +79,17 @@ impl System for Stores {
         let ids = fleet.tasks.iter().map(|task| task.id).collect::<Vec<_>>();
         let compared = reads::compare(&self.memory, self.file(), &ids, fleet.now);
         self.runtime.block_on(compared);
+    }
+
+    fn clear(self, now: Timestamp) {
+        for _ in 0..ALL {
+            let [memory, file] = self.both(|store| prune_some(store, now));
+            assert_eq!(file, memory, "the file, and what the reference says");
+            if file == (vec![], 0) {
+                return assert_eq!(self.file().counts(), Counts::default());
+            }
+        }
+        panic!("ended tasks are left");
     }
 }
 
@@ -178,6 +189,13 @@ fn done(applied: &Applied, task: &Task) {
     compare(&applied.record, task);
     let ended = task.state.is_terminal();
     assert_eq!(applied.outcome, task.outcome.filter(|_| ended), "the outcome's number");
+}
+
+/// What is due of a few, and how many of them so few rows took out.
+async fn prune_some(store: &dyn Store, now: Timestamp) -> (Vec<TaskId>, usize) {
+    let due = store.ended_by(now, 0, 3).await.unwrap().due;
+    let removed = store.remove(due.clone(), 9).await.unwrap();
+    (due, removed)
 }
 
 /// Compares all that can be seen of the model's tasks with it, and answers with the records.

@@ -20,6 +20,9 @@ pub(super) trait System: Sized + 'static {
 
     /// What is too much to be compared after each transition.
     fn compare_at_the_end(&self, _: &Fleet) {}
+
+    /// Every task has ended: all are taken out.
+    fn clear(self, _: Timestamp) {}
 }
 
 /// What is to be done.
@@ -59,7 +62,8 @@ impl<S: System> StateMachineTest for Driven<S> {
 
     fn teardown(mut system: S, fleet: Fleet) {
         system.compare_at_the_end(&fleet);
-        rest::come_to_rest(&mut system, fleet);
+        let now = rest::come_to_rest(&mut system, fleet);
+        system.clear(now);
     }
 }
 
