@@ -30,6 +30,8 @@ pub enum Cause {
     Authentication,
     /// It does not know something that tasks need.
     Unimplemented,
+    /// A supervisor of another store has taken it over.
+    OtherStore,
 }
 
 impl fmt::Display for Cause {
@@ -40,6 +42,7 @@ impl fmt::Display for Cause {
             }
             Self::Connection(_) => "its last calls could not reach the model API",
             Self::Authentication => "the model API refused the key of its last calls",
+            Self::OtherStore => "a supervisor of another store has taken it over",
             Self::Unimplemented => "it does not know what tasks need",
         })
     }
@@ -123,6 +126,11 @@ impl Conduct {
     /// It refused a task that it does not understand; see [`Conduct::ended`].
     pub fn not_understood(&mut self, now: Instant, jitter: Jitter) -> Option<Duration> {
         self.set_aside(Cause::Unimplemented, now, jitter)
+    }
+
+    /// It refused a task because it serves another store; see [`Conduct::ended`].
+    pub fn taken_over(&mut self, now: Instant, jitter: Jitter) -> Option<Duration> {
+        self.set_aside(Cause::OtherStore, now, jitter)
     }
 
     fn set_aside(&mut self, cause: Cause, now: Instant, jitter: Jitter) -> Option<Duration> {

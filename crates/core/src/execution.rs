@@ -34,7 +34,7 @@ impl Default for Bounds {
             slots: crate::limits::DEFAULT_SLOTS as usize,
             max_held: 10_000,
             max_held_bytes: 256 << 20,
-            hold_for: Duration::from_secs(3_600),
+            hold_for: crate::limits::HOLD_UNSETTLED,
             max_remembered: 1_000_000,
         }
     }
@@ -64,7 +64,13 @@ pub enum Admitted {
 /// Why a worker does not do what it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// A supervisor of a later epoch has taken over, or another store is served.
+    /// A later epoch of the same store has been here: its supervisor took over, for good.
+    #[error("a supervisor of this store with a later epoch has taken this worker over")]
+    Superseded {
+        /// The latest that was here.
+        by: Epoch,
+    },
+    /// Another store is served, or the caller has not adopted this worker.
     #[error("another supervisor serves this worker now")]
     NotServed,
     /// The lease ended here, or a higher one is known.
@@ -117,6 +123,8 @@ pub struct ExecutionTable {
     entries: HashMap<TaskId, Entry>,
     ended: EndedLeases,
     running: usize,
+    /// The same, by store; one entry for each that was ever served.
+    running_for: HashMap<StoreId, usize>,
     held: usize,
     held_bytes: usize,
     heard_at: Instant,
@@ -134,6 +142,7 @@ impl ExecutionTable {
             entries: HashMap::new(),
             ended: EndedLeases::new(bounds.max_remembered),
             running: 0,
+            running_for: HashMap::new(),
             held: 0,
             held_bytes: 0,
             heard_at: Instant::default(),
@@ -145,11 +154,11 @@ impl ExecutionTable {
     /// refused. Returns what is held for it.
     ///
     /// # Errors
-    /// [`Refused::NotServed`] when a later epoch of the same store has been here.
+    /// [`Refused::Superseded`] when a later epoch of the same store has been here.
     pub fn adopt(&mut self, caller: Caller, now: Instant) -> Result<Vec<Held>, Refused> {
         let known = self.epochs.entry(caller.store).or_default();
         if caller.epoch < *known {
-            return Err(Refused::NotServed);
+            return Err(Refused::Superseded { by: *known });
         }
         *known = caller.epoch;
         self.serving = Some(caller.store);
@@ -160,21 +169,23 @@ impl ExecutionTable {
     /// Whether a call of this supervisor is to be followed.
     ///
     /// # Errors
-    /// [`Refused::NotServed`] when another one has taken over.
+    /// [`Refused::Superseded`] or [`Refused::NotServed`] when another one has taken over.
     pub fn check(&mut self, caller: Caller, now: Instant) -> Result<(), Refused> {
-        let current = self.epochs.get(&caller.store) == Some(&caller.epoch);
-        if self.serving != Some(caller.store) || !current {
-            return Err(Refused::NotServed);
+        match self.epochs.get(&caller.store) {
+            Some(latest) if *latest > caller.epoch => Err(Refused::Superseded { by: *latest }),
+            Some(latest) if *latest == caller.epoch && self.serving == Some(caller.store) => {
+                self.heard_at = now;
+                Ok(())
+            }
+            _ => Err(Refused::NotServed),
         }
-        self.heard_at = now;
-        Ok(())
     }
 
     /// A request to run or attach to (task, lease).
     ///
     /// # Errors
     /// See [`Refused`]. None of them started anything, and after all but
-    /// [`Refused::NotServed`] nothing ever will.
+    /// [`Refused::NotServed`] nothing ever will under this lease.
     pub fn process(
         &mut self,
         caller: Caller,
@@ -207,7 +218,7 @@ impl ExecutionTable {
         let phase = Phase::Running;
         let entry = Entry { store: caller.store, lease: wanted.lease, phase };
         self.entries.insert(wanted.task, entry);
-        self.running += 1;
+        self.runs_more(caller.store);
         Ok(Admitted::Start { abort })
     }
 
@@ -221,7 +232,8 @@ impl ExecutionTable {
             return false;
         }
         entry.phase = Phase::Held { bytes, since: now };
-        self.running -= 1;
+        let store = entry.store;
+        self.runs_less(store);
         self.held += 1;
         self.held_bytes += bytes;
         true
@@ -230,7 +242,7 @@ impl ExecutionTable {
     /// A lease is over, by the supervisor's word: its outcome is on disk, or void.
     ///
     /// # Errors
-    /// [`Refused::NotServed`]
+    /// As of [`ExecutionTable::check`].
     pub fn settle(&mut self, caller: Caller, lease: Held, now: Instant) -> Result<Freed, Refused> {
         self.check(caller, now)?;
         self.ended.remember(lease, now);
@@ -289,6 +301,13 @@ impl ExecutionTable {
         self.entries.values().filter(|entry| Some(entry.store) != self.serving).count()
     }
 
+    /// Those of them whose call goes on, each in a slot.
+    #[must_use]
+    pub fn foreign_running(&self) -> usize {
+        let own = self.serving.and_then(|store| self.running_for.get(&store));
+        self.running - own.copied().unwrap_or_default()
+    }
+
     fn held_for(&self, store: StoreId) -> Vec<Held> {
         self.entries
             .iter()
@@ -321,13 +340,23 @@ impl ExecutionTable {
         }
     }
 
+    fn runs_more(&mut self, store: StoreId) {
+        self.running += 1;
+        *self.running_for.entry(store).or_default() += 1;
+    }
+
+    fn runs_less(&mut self, store: StoreId) {
+        self.running -= 1;
+        *self.running_for.entry(store).or_default() -= 1;
+    }
+
     fn remove(&mut self, task: TaskId) -> Freed {
-        match self.entries.remove(&task).map(|entry| entry.phase) {
-            Some(Phase::Running) => {
-                self.running -= 1;
+        match self.entries.remove(&task) {
+            Some(Entry { phase: Phase::Running, store, .. }) => {
+                self.runs_less(store);
                 Freed::Running
             }
-            Some(Phase::Held { bytes, .. }) => {
+            Some(Entry { phase: Phase::Held { bytes, .. }, .. }) => {
                 self.held -= 1;
                 self.held_bytes -= bytes;
                 Freed::Outcome

@@ -107,6 +107,14 @@ impl TaskId {
     pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
         Self(uuid::Builder::from_unix_timestamp_millis(now.unix_millis(), &random).into_uuid())
     }
+
+    /// When it was minted, by the clock of the supervisor that did.
+    #[must_use]
+    pub fn minted_at(&self) -> Timestamp {
+        let mut millis = [0; 8];
+        millis[2..].copy_from_slice(&self.as_bytes()[..6]);
+        Timestamp::from_unix_millis(u64::from_be_bytes(millis))
+    }
 }
 
 #[cfg(test)]
@@ -125,6 +133,7 @@ mod tests {
         let early = TaskId::new(Timestamp::from_unix_millis(1_000), [0xff; 10]);
         let late = TaskId::new(Timestamp::from_unix_millis(1_001), [0; 10]);
         assert!(early < late);
+        assert_eq!(late.minted_at(), Timestamp::from_unix_millis(1_001));
         assert_eq!(early.to_string().parse(), Ok(early));
         assert_eq!(TaskId::from_bytes(*late.as_bytes()), late);
         assert_eq!("seven".parse::<TaskId>(), Err(InvalidId));

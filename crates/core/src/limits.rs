@@ -13,6 +13,10 @@ pub const MAX_REQUEUES: u32 = 20;
 /// A provider's Retry-After is believed up to this.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
 
+/// How long a worker holds an outcome that nobody settles, and how long a supervisor leaves
+/// with workers what another copy of its store gave out.
+pub const HOLD_UNSETTLED: Duration = Duration::from_secs(3_600);
+
 /// The largest content or request body, in bytes.
 pub const MAX_CONTENT_BYTES: usize = 8 << 20;
 /// What stands around content or body in the request to a worker, in bytes at most, but for

@@ -40,6 +40,11 @@ pub enum Event {
         /// Of the execution.
         lease: Lease,
     },
+    /// The worker refused to start this lease, for another supervisor serves it now.
+    TakenBack {
+        /// Of the execution.
+        lease: Lease,
+    },
     /// The supervisor died whose connection was all that this execution lived by: it is over,
     /// and nobody will learn how far it came.
     CutOff {
@@ -144,6 +149,7 @@ pub fn apply(
         (state @ (Completed | Failed | Cancelled), _) => Err(Refusal::Terminal(state)),
 
         (Queued, Event::Claim { holder, epoch }) if task.is_ready(now) => {
+            task.lease_borrowed = false;
             Ok(claim(task, task.lease.next(*epoch), holder, now))
         }
         (_, Event::Claim { .. }) => Err(Refusal::NotReady),
@@ -152,6 +158,7 @@ pub fn apply(
         (Queued, Event::Adopt { lease, holder })
             if *lease > task.lease || (*lease == task.lease && task.lease_unheard) =>
         {
+            task.lease_borrowed |= *lease > task.lease;
             Ok(claim(task, *lease, holder, now))
         }
         (Running, Event::Adopt { lease, holder }) if *lease == task.lease => {
@@ -162,6 +169,7 @@ pub fn apply(
             let ended = end_lease(task, LeaseEnd::Requeued, None, true);
             // The call of the lower lease may have been made: no repeat goes uncounted.
             task.counters.requeues += 1;
+            task.lease_borrowed = true;
             claim(task, *lease, holder, now);
             Ok(ended)
         }
@@ -181,6 +189,10 @@ pub fn apply(
             task.lease_unheard = true;
             Ok(requeue(task, Delivery::NotSent, now))
         }
+        // What supervisors do to each other is not counted on tasks, lest they fail of it.
+        (Running, Event::TakenBack { lease }) if *lease == task.lease => {
+            Ok(back_to_queue(task, now, LeaseEnd::Requeued, None, false))
+        }
         // No fault of its worker, and no sign of a poison task: no loss.
         (Running, Event::CutOff { lease }) if *lease == task.lease => {
             Ok(requeue(task, Delivery::Sent, now))
@@ -191,6 +203,7 @@ pub fn apply(
             | Event::Ended { .. }
             | Event::Lost { .. }
             | Event::CutOff { .. }
+            | Event::TakenBack { .. }
             | Event::NotStarted { .. },
         ) => Err(Refusal::Stale),
 

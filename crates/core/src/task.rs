@@ -83,6 +83,9 @@ pub struct TaskRecord {
     /// welcome. False once the worker said how it ended: the same word, heard again after
     /// a restart, must not count twice.
     pub lease_unheard: bool,
+    /// The last lease was given out by another copy of this store and adopted here, so that
+    /// copy may come back for its outcome: the worker is not told to forget it.
+    pub lease_borrowed: bool,
     /// What has happened so far.
     pub counters: Counters,
     /// How failed attempts are repeated.
@@ -332,6 +335,7 @@ impl TaskSpec {
             state: TaskState::Queued,
             lease: Lease::NONE,
             lease_unheard: false,
+            lease_borrowed: false,
             counters: Counters::default(),
             retry: self.retry,
             priority: self.priority,

@@ -35,6 +35,7 @@ mod outcome;
 mod redacted;
 mod registration;
 mod spec;
+mod superseded;
 mod work;
 
 pub use codec::{Codec, Decoder};
@@ -44,6 +45,7 @@ pub use names::{check_names, read_idempotency_key};
 pub use outcome::{last_response, read_outcome};
 pub use registration::{Registration, read_registration};
 pub use spec::read_spec;
+pub use superseded::{not_served, read_superseded, says_not_served, superseded};
 pub use work::{read_work, write_work};
 
 /// The compiled .proto files, for server reflection.

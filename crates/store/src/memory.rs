@@ -47,7 +47,7 @@ impl MemoryStore {
     #[must_use]
     pub fn reopen(&self, now: Timestamp) -> Self {
         let epoch = self.identity.epoch.next(now.unix_millis() / 1_000);
-        let identity = Identity { epoch, ..self.identity };
+        let identity = Identity { epoch, former: self.identity.epoch, ..self.identity };
         Self { identity, state: Arc::clone(&self.state) }
     }
 

@@ -18,6 +18,8 @@ pub struct Identity {
     pub store: StoreId,
     /// Raised each time it is opened.
     pub epoch: Epoch,
+    /// The epoch in which it was open before; of a new one 0.
+    pub former: Epoch,
 }
 
 /// How many tasks there are.

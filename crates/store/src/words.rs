@@ -24,7 +24,7 @@ pub(crate) fn of_task(event: &Event, last: Option<&Attempt>) -> String {
             End::Released => "workers handed it back too often",
             end => return of_end(end),
         },
-        Event::Claim { .. } | Event::Adopt { .. } => "",
+        Event::Claim { .. } | Event::Adopt { .. } | Event::TakenBack { .. } => "",
     };
     words.to_owned()
 }
@@ -44,6 +44,7 @@ pub(crate) fn of_lease(event: &Event) -> String {
         Event::Expire => "the task's deadline passed",
         Event::Lost { .. } => "the worker died, hung or was cut off",
         Event::NotStarted { .. } => "the worker did not start it",
+        Event::TakenBack { .. } => "another supervisor served the worker, which did not start it",
         Event::CutOff { .. } => "the supervisor died, and with it the connection it ran by",
         Event::Adopt { .. } => "a worker reported a later lease",
         Event::Ended { outcome, .. } => return of_end(&outcome.end),

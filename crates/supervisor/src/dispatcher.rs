@@ -34,6 +34,10 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 pub(crate) async fn run(engine: Arc<Engine>) {
     while !engine.tasks.is_stopping() {
         engine.turns.fetch_add(1, Ordering::Relaxed);
+        if engine.stands_back() {
+            rest(&engine).await;
+            continue;
+        }
         if let Err(error) = turn(&engine).await {
             tracing::error!(%error, "could not read the queue or claim tasks, trying again");
             tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
@@ -61,6 +65,14 @@ async fn wait(engine: &Engine) {
     tokio::select! {
         () = engine.board.changed() => {}
         () = tokio::time::sleep(sleep) => {}
+        () = engine.tasks.stopping() => {}
+    }
+}
+
+/// Another supervisor hands out the work: this one only shows that it could.
+async fn rest(engine: &Engine) {
+    tokio::select! {
+        () = tokio::time::sleep(LONGEST_SLEEP) => {}
         () = engine.tasks.stopping() => {}
     }
 }

@@ -20,7 +20,10 @@ use taskfleet_runtime::{Clock, Entropy, Tasks, health::Readiness, transport::Sha
 use taskfleet_store::{Applied, Change, Store, StoreError};
 use tokio::sync::oneshot;
 
-use crate::{board::Board, executions::Executions, fleet::Fleet, hub::Hub, settings::Settings};
+use crate::{
+    board::Board, executions::Executions, fleet::Fleet, hub::Hub, recovery::Awaited,
+    settings::Settings, superseded::Superseded,
+};
 
 /// Shared by all parts of one supervisor.
 pub(crate) struct Engine {
@@ -36,6 +39,8 @@ pub(crate) struct Engine {
     pub(crate) tasks: Tasks,
     pub(crate) readiness: Readiness,
     pub(crate) time: Time,
+    pub(crate) superseded: Superseded,
+    pub(crate) awaited: Awaited,
     /// Outcomes that came too late to count.
     pub(crate) stale_results: AtomicU64,
     /// Turns that the dispatcher has made: how it is seen to get on.
@@ -140,6 +145,7 @@ impl Engine {
         if let Some(ended) = applied.ended {
             self.executions.abandon(record.id, ended.lease);
         }
+        self.awaited.changed(record);
         match record.state {
             TaskState::Queued => self.board.queue(record, None),
             TaskState::Running

@@ -54,13 +54,15 @@ enum Ending {
     Ended(Outcome),
     /// It is certain that it never started.
     NotStarted,
+    /// It never started, for another supervisor serves the worker.
+    TakenBack,
     /// The worker is gone; with it the answer, if the request was sent.
     Gone,
     /// The worker is gone, and with it the answer.
     Lost,
     /// It is over by other means: cancelled, expired, or claimed anew.
     Abandoned,
-    /// This supervisor stops: its successor adopts what runs.
+    /// This supervisor stops or stands back: its successor adopts what runs.
     Left,
 }
 
@@ -211,11 +213,20 @@ impl Execution {
         let lease = self.held.lease;
         match ending {
             Ending::Ended(outcome) => self.settle(outcome).await,
+            Ending::TakenBack => self.report(Event::TakenBack { lease }).await,
+            Ending::Gone | Ending::Lost if self.engine.stands_back() => self.stand_back().await,
             Ending::NotStarted => self.report(Event::NotStarted { lease }).await,
             Ending::Gone if !self.sent => self.report(Event::NotStarted { lease }).await,
             Ending::Gone | Ending::Lost => self.report(Event::Lost { lease }).await,
             Ending::Abandoned => self.tell_worker(Verdict::Stale).await,
             Ending::Left => {}
+        }
+    }
+
+    /// Who serves the worker now may know more of it.
+    async fn stand_back(&self) {
+        if !self.sent {
+            self.report(Event::TakenBack { lease: self.held.lease }).await;
         }
     }
 
@@ -239,6 +250,9 @@ impl Execution {
 
     /// The worker may have been given up and have come back since.
     async fn tell_worker(&self, verdict: Verdict) {
+        if self.record.lease_borrowed {
+            return; // Whoever gave it out finds it there.
+        }
         let known = self.engine.fleet.member(self.member.boot_id);
         known.as_ref().unwrap_or(&self.member).settle(self.held, verdict).await;
     }

@@ -7,6 +7,7 @@ mod description;
 mod dial;
 mod drain;
 mod join;
+mod kept;
 mod member;
 mod post;
 mod probe;
@@ -28,7 +29,7 @@ pub(crate) use description::{Description, Local};
 pub(crate) use dial::DialError;
 pub(crate) use drain::NotOne;
 pub(crate) use join::Joined;
-pub(crate) use member::{LinkState, Member};
+pub(crate) use member::{Beat, LinkState, Member};
 pub(crate) use post::{Answer, Post};
 pub(crate) use registrant::Registrant;
 pub(crate) use settlements::Verdict;
@@ -181,6 +182,9 @@ impl Engine {
             tracing::info!(worker, %boot_id, "a draining worker is gone");
         } else {
             tracing::warn!(worker, %boot_id, evidence, "worker lost");
+        }
+        if self.stands_back() {
+            return; // What it had is another's to judge.
         }
         let undriven = self.undriven(member.boot_id).await;
         let changes = undriven

@@ -19,7 +19,7 @@ use taskfleet_store::{NewTask, SubmitError, Submitted};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{board::Slot, engine::Engine, grpc::Room, watchdog};
+use crate::{board::Slot, engine::Engine, grpc::Room, superseded, watchdog};
 
 /// When a client may ask again after the queue was full.
 const RETRY_WHEN_FULL: Duration = Duration::from_secs(5);
@@ -33,7 +33,8 @@ impl Engine {
     /// the same transaction. `room` is what the request takes.
     ///
     /// # Errors
-    /// UNAVAILABLE while stopping or when the store fails, RESOURCE_EXHAUSTED when the queue is full; see
+    /// UNAVAILABLE while stopping, standing back or when the store fails, RESOURCE_EXHAUSTED when
+    /// the queue is full; see
     /// [`SubmitError`].
     pub(crate) async fn submit(
         self: &Arc<Self>,
@@ -80,6 +81,9 @@ impl Engine {
     fn check_open(&self) -> Result<(), IntakeError> {
         if self.tasks.is_stopping() {
             return Err(IntakeError::Stopping);
+        }
+        if self.stands_back() {
+            return Err(IntakeError::Superseded);
         }
         // Whoever waits for a store that fails holds memory, and learns nothing by it.
         let fails = self.readiness.reason(watchdog::STORE);
@@ -198,6 +202,8 @@ pub(crate) enum IntakeError {
     Stopping,
     #[error("{0}: it may pass, ask again with the same idempotency key")]
     StoreFails(String),
+    #[error("{}", superseded::WORDS)]
+    Superseded,
     #[error("the queue is full")]
     Full,
     #[error(transparent)]
@@ -208,7 +214,9 @@ impl IntakeError {
     /// The status for a client; `field` names the field of task number n.
     pub(crate) fn status(&self, field: impl Fn(usize, &str) -> String) -> Status {
         match self {
-            Self::Stopping | Self::StoreFails(_) => Status::unavailable(self.to_string()),
+            Self::Stopping | Self::Superseded | Self::StoreFails(_) => {
+                Status::unavailable(self.to_string())
+            }
             Self::Full => {
                 let details = ErrorDetails::with_retry_info(Some(RETRY_WHEN_FULL));
                 Status::with_error_details(Code::ResourceExhausted, self.to_string(), details)

@@ -20,6 +20,7 @@ mod recovery;
 mod retention;
 mod settings;
 mod spans;
+mod superseded;
 mod supervisor;
 mod sweep;
 mod trust;

@@ -3,7 +3,8 @@
 //!
 //! They outlive a supervisor that is killed or stopped, so that no call is repeated because of
 //! it. Its successor finds them by a mark in their environment (Linux' /proc), counts them, and
-//! starts only what is missing. One that finds no supervisor for a minute ends itself.
+//! starts only what is missing. One that finds no supervisor for a minute ends itself, once it
+//! holds nothing.
 
 mod marked;
 mod place;

@@ -133,6 +133,8 @@ impl Supervisor {
             tasks: Tasks::default(),
             readiness: Readiness::default(),
             time: Time::starting(parts.clock),
+            awaited: recovery::Awaited::default(),
+            superseded: crate::superseded::Superseded::default(),
             stale_results: 0.into(),
             turns: 0.into(),
         };

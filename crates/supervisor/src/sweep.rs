@@ -21,6 +21,10 @@ pub(crate) async fn deadlines(engine: Arc<Engine>) {
         if let Err(error) = expire(&engine).await {
             tracing::error!(%error, "could not expire tasks, trying again");
         }
+        // What the workers that are gone take is not known.
+        if engine.stands_back() {
+            continue;
+        }
         if let Err(error) = fail_too_large(&engine).await {
             tracing::error!(%error, "could not end tasks that are too large, trying again");
         }
@@ -44,9 +48,15 @@ async fn sleep(engine: &Engine, period: Duration) -> bool {
 }
 
 async fn expire(engine: &Arc<Engine>) -> Result<(), StoreError> {
+    let now = engine.time.now();
+    if now.since(engine.time.started()) >= engine.settings.start_grace() {
+        engine.awaited.end();
+    }
     loop {
-        let overdue = engine.store.overdue(engine.time.now(), BATCH).await?;
-        let more = overdue.len() == BATCH;
+        let mut overdue = engine.store.overdue(engine.time.now(), BATCH).await?;
+        let full = overdue.len() == BATCH;
+        overdue.retain(|task| !engine.awaited.contains(*task));
+        let more = full && !overdue.is_empty();
         if !overdue.is_empty() {
             let changes = overdue.into_iter().map(|task| engine.change(task, Event::Expire));
             engine.apply(changes.collect()).await?;
@@ -74,6 +84,7 @@ async fn fail_too_large(engine: &Arc<Engine>) -> Result<(), StoreError> {
 }
 
 async fn compare(engine: &Arc<Engine>) -> Result<(), StoreError> {
+    engine.end_what_was_left().await;
     engine.board.recheck();
     engine.hub.prune(|task| engine.executions.drives(task));
     let driven = engine.executions.all();
@@ -82,6 +93,10 @@ async fn compare(engine: &Arc<Engine>) -> Result<(), StoreError> {
     let running: HashSet<(TaskId, Lease)> = rows.iter().map(|row| (row.id, row.lease)).collect();
     for over in driven.iter().filter(|held| !running.contains(&(held.task, held.lease))) {
         engine.executions.abandon(over.task, over.lease);
+    }
+    // Its workers are another's now: nothing that runs is believed to be lost.
+    if engine.stands_back() {
+        return Ok(());
     }
     let forgotten: Vec<Running> =
         rows.into_iter().filter(|row| !engine.executions.is_ours(held(row))).collect();

@@ -52,7 +52,8 @@ impl WorkerControl for Control {
             let boot_id = self.boot_id.to_string();
             return Ok(Response::new(AdoptResponse { boot_id, ..AdoptResponse::default() }));
         }
-        let adopted = self.executions.adopt(supervisor).map_err(refused)?;
+        let adopted =
+            self.executions.adopt(supervisor).map_err(|why| refused(why, supervisor.store))?;
         let drained = self.with_drained(|store| *store == Some(supervisor.store));
         Ok(Response::new(AdoptResponse { drained, ..adopt_response(self.boot_id, &adopted) }))
     }
@@ -64,7 +65,9 @@ impl WorkerControl for Control {
         let SettleRequest { caller, settlements } = request.into_inner();
         let supervisor = supervisor(caller)?;
         let leases = read_settlements(&settlements)?;
-        self.executions.settle(supervisor, &leases).map_err(refused)?;
+        self.executions
+            .settle(supervisor, &leases)
+            .map_err(|why| refused(why, supervisor.store))?;
         Ok(Response::new(SettleResponse {}))
     }
 
@@ -75,7 +78,10 @@ impl WorkerControl for Control {
         let CancelRequest { caller, task_id, lease } = request.into_inner();
         let supervisor = supervisor(caller)?;
         let lease = read_lease("task_id", &task_id, lease)?;
-        let was_running = self.executions.cancel(supervisor, lease).map_err(refused)?;
+        let was_running = self
+            .executions
+            .cancel(supervisor, lease)
+            .map_err(|why| refused(why, supervisor.store))?;
         Ok(Response::new(CancelResponse { was_running }))
     }
 
@@ -85,7 +91,7 @@ impl WorkerControl for Control {
     ) -> Result<Response<SetDrainedResponse>, Status> {
         let SetDrainedRequest { caller, drained } = request.into_inner();
         let supervisor = supervisor(caller)?;
-        self.executions.check(supervisor).map_err(refused)?;
+        self.executions.check(supervisor).map_err(|why| refused(why, supervisor.store))?;
         self.with_drained(|store| *store = drained.then_some(supervisor.store));
         Ok(Response::new(SetDrainedResponse {}))
     }
@@ -108,6 +114,7 @@ fn adopt_response(boot_id: BootId, adopted: &Adopted) -> AdoptResponse {
         held: held.collect(),
         foreign_held: adopted.foreign as u64,
         drained: false,
+        foreign_running: adopted.foreign_running as u64,
     }
 }
 

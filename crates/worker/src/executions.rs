@@ -53,6 +53,8 @@ pub(crate) struct Job {
 pub(crate) struct Load {
     /// Executions whose call goes on.
     pub(crate) running: usize,
+    /// Of these, what is not of the supervisor that is served.
+    pub(crate) taken: usize,
     /// Outcomes that wait to be settled.
     pub(crate) held: usize,
     /// Nothing new is started.
@@ -124,7 +126,7 @@ impl Executions {
     /// A supervisor takes over; what is held for it.
     ///
     /// # Errors
-    /// [`Refused::NotServed`]
+    /// [`Refused::Superseded`], [`Refused::NotServed`]
     pub(crate) fn adopt(&self, caller: Caller) -> Result<Adopted, Refused> {
         self.change(|book, now| book.adopt(caller, now))
     }
@@ -132,7 +134,7 @@ impl Executions {
     /// Whether a call of this supervisor is to be followed.
     ///
     /// # Errors
-    /// [`Refused::NotServed`]
+    /// [`Refused::Superseded`], [`Refused::NotServed`]
     pub(crate) fn check(&self, caller: Caller) -> Result<(), Refused> {
         self.change(|book, now| book.settle(caller, &[], now)).map(drop)
     }
@@ -140,7 +142,7 @@ impl Executions {
     /// Leases are over, each settled or void; what still runs under them is aborted.
     ///
     /// # Errors
-    /// [`Refused::NotServed`], and then nothing was done.
+    /// [`Refused::Superseded`], [`Refused::NotServed`]: then nothing was done.
     pub(crate) fn settle(&self, caller: Caller, leases: &[Held]) -> Result<(), Refused> {
         let freed = self.change(|book, now| book.settle(caller, leases, now))?;
         for (freed, execution) in freed {
@@ -152,7 +154,7 @@ impl Executions {
     /// Ends (task, lease) for ever, also when it comes only later. True when it ran.
     ///
     /// # Errors
-    /// [`Refused::NotServed`]
+    /// [`Refused::Superseded`], [`Refused::NotServed`]
     pub(crate) fn cancel(&self, caller: Caller, lease: Held) -> Result<bool, Refused> {
         let freed = self.change(|book, now| book.settle(caller, &[lease], now))?;
         for (freed, execution) in &freed {

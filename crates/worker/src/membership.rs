@@ -22,6 +22,8 @@ use registration::{Lost, Registration};
 /// is at least three times this.
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+/// Calls of others may come and go by the hundred a second; heartbeats need not.
+const AFTER_OTHERS: Duration = Duration::from_millis(100);
 /// To take leave, within the shutdown budget.
 pub(crate) const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -115,12 +117,20 @@ impl Membership {
             if lost.is_refusal() {
                 self.accepted.send_replace(false);
             }
-            if self.announcement.give_up_after.is_some_and(|limit| self.absence.lasts(limit)) {
+            if self.is_of_no_use() {
                 self.given_up.cancel();
             }
             tokio::time::sleep(self.entropy.jittered(backoff)).await;
             backoff = MAX_BACKOFF.min(backoff * 2);
         }
+    }
+
+    /// No supervisor was found for so long that none may ever come. Calls that were paid for are
+    /// kept all the same, as long as any worker keeps them.
+    fn is_of_no_use(&self) -> bool {
+        let load = *self.load.borrow();
+        let limit = self.announcement.give_up_after;
+        (load.running, load.held) == (0, 0) && limit.is_some_and(|limit| self.absence.lasts(limit))
     }
 
     async fn join(&mut self) -> Result<(), Lost> {
@@ -145,16 +155,28 @@ impl Membership {
             }
             tokio::select! {
                 () = tokio::time::sleep(registration.interval()) => {}
-                () = begins_to_drain(&mut self.load, load.draining) => {}
+                () = changes(&mut self.load, load) => {}
                 () = registration.closed() => return Lost::Gone,
             }
         }
     }
 }
 
-/// The supervisor is to know at once, or it sends what is then refused.
-async fn begins_to_drain(load: &mut watch::Receiver<Load>, known: bool) {
-    if known || load.wait_for(|load| load.draining).await.is_err() {
+/// Draining the supervisor is to know of at once, and soon how many slots are taken by others,
+/// or it sends what is then refused.
+async fn changes(load: &mut watch::Receiver<Load>, known: Load) {
+    let mut taken = load.clone();
+    let drains = load.wait_for(|load| load.draining != known.draining);
+    let others_come_or_go = async {
+        let news = taken.wait_for(|load| load.taken != known.taken).await.is_ok();
+        tokio::time::sleep(AFTER_OTHERS).await;
+        news
+    };
+    let news = tokio::select! {
+        drains = drains => drains.is_ok(),
+        news = others_come_or_go => news,
+    };
+    if !news {
         std::future::pending::<()>().await;
     }
 }

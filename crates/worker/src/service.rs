@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 
 use crate::executions::Executions;
 use request::Asked;
-use status::refused;
+use status::{plain, refused};
 
 /// Serves ProcessTask, to our supervisors and to whoever knows the published part only.
 pub(crate) struct Processing {
@@ -44,12 +44,14 @@ impl WorkerService for Processing {
             request.tracestate = caller.tracestate();
         }
         let reader = match request::read(request, self.boot_id)? {
-            Asked::Unleased { task, job } => self.executions.process_unleased(task, job),
+            Asked::Unleased { task, job } => {
+                self.executions.process_unleased(task, job).map_err(plain)?
+            }
             Asked::Leased { caller, wanted, from_offset, job } => {
-                self.executions.process(caller, wanted, from_offset, job)
+                let reader = self.executions.process(caller, wanted, from_offset, job);
+                reader.map_err(|why| refused(why, caller.store))?
             }
         };
-        let reader = reader.map_err(refused)?;
         Ok(Response::new(Box::pin(reader.into_stream())))
     }
 }

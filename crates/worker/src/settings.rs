@@ -44,8 +44,9 @@ pub struct Settings {
     /// How long executions may go on after a request to stop; 0 to 7,200.
     #[serde(rename = "shutdown_grace_seconds", deserialize_with = "read::seconds")]
     pub shutdown_grace: Duration,
-    /// End when no supervisor was found for so long; unset: never. For workers that a
-    /// supervisor started on its own machine and that nobody else would ever end. 0.1 to 86,400.
+    /// End when no supervisor was found for so long and nothing runs or is held; unset: never.
+    /// For workers that a supervisor started on its own machine and that nobody else would ever
+    /// end. 0.1 to 86,400.
     #[serde(rename = "exit_without_supervisor_seconds", deserialize_with = "read::maybe_seconds")]
     pub exit_without_supervisor: Option<Duration>,
     /// How long an outcome is held without any supervisor; 1 to 604,800.

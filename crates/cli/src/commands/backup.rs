@@ -13,7 +13,9 @@ const LIMIT: Duration = Duration::from_secs(3_600);
 /// Where the copy goes.
 #[derive(Debug, Args)]
 #[command(after_help = "A supervisor that is started on the copy takes the workers over that had \
-    tasks when it was made: do not run it beside the original.")]
+    tasks when it was made. The original, if it still runs, then stands back: it hands out nothing \
+    and takes no tasks until it is started again. Outcomes of calls that the copy did not start \
+    stay with the workers for an hour, so that the original still gets them.")]
 pub(crate) struct BackupArgs {
     /// An absolute path on the supervisor's machine, to a file that does not exist yet.
     #[arg(value_name = "PATH")]

@@ -44,6 +44,11 @@ fn table(stats: &GetStatsResponse) -> Table {
     table.pair("store", &stats.store_id);
     table.pair("epoch", stats.epoch.to_string());
     table.pair("started", words::moment(stats.started_at));
+    if stats.superseded_by > 0 {
+        let by =
+            format!("by epoch {}: hands out nothing until it is restarted", stats.superseded_by);
+        table.pair("superseded", by);
+    }
     table
 }
 

@@ -38,10 +38,22 @@ pub(crate) fn table(workers: &[Worker]) -> Table {
             models(worker),
             heard(worker),
             worker.version.clone(),
-            worker.detail.clone(),
+            remarks(worker),
         ]);
     }
     table
+}
+
+/// Why it gets no work, and what it keeps that is not this store's to settle.
+fn remarks(worker: &Worker) -> String {
+    let held = |count: u64, whose| (count > 0).then(|| format!("holds {count} {whose}"));
+    let detail = Some(worker.detail.clone()).filter(|detail| !detail.is_empty());
+    let all = [
+        detail,
+        held(worker.foreign_held, "of another store"),
+        held(worker.newer_held, "of a newer copy of this store"),
+    ];
+    all.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn models(worker: &Worker) -> String {
@@ -51,4 +63,19 @@ fn models(worker: &Worker) -> String {
 fn heard(worker: &Worker) -> String {
     let since = worker.since_heard.and_then(|since| Duration::try_from(since).ok());
     since.map(|since| format!("{} ago", words::duration(since))).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_worker_keeps_for_others_stands_in_its_remarks() {
+        let mut worker = Worker { foreign_held: 2, ..Worker::default() };
+        assert_eq!(remarks(&worker), "holds 2 of another store");
+        worker.detail = "it is stopping".to_owned();
+        (worker.foreign_held, worker.newer_held) = (0, 1);
+        assert_eq!(remarks(&worker), "it is stopping; holds 1 of a newer copy of this store");
+        assert_eq!(remarks(&Worker::default()), "");
+    }
 }

@@ -27,8 +27,8 @@ mod wait;
 use std::process::Output;
 
 use taskfleet_proto::v1::{
-    GetTaskRequest, ListWorkersRequest, Task, TaskSpec, TaskState, Worker, WorkerState,
-    fleet_service_client::FleetServiceClient, task_service_client::TaskServiceClient,
+    BackupStoreRequest, GetTaskRequest, ListWorkersRequest, Task, TaskSpec, TaskState, Worker,
+    WorkerState, fleet_service_client::FleetServiceClient, task_service_client::TaskServiceClient,
     worker_registry_client::WorkerRegistryClient,
 };
 use taskfleet_runtime::transport::MAX_MESSAGE_BYTES;
@@ -71,6 +71,30 @@ impl Fleet {
     #[allow(dead_code, reason = "the chaos run's, which shares this fleet")]
     pub(crate) fn processes(&mut self) -> (&mut Process, &mut [Process]) {
         (&mut self.supervisor, &mut self.workers)
+    }
+
+    /// From its next start on the supervisor has the file of this name as its store; at first
+    /// it has `taskfleet.db`.
+    pub(crate) fn mount(&mut self, store: &str) {
+        let path = self.dir.path().join(store).display().to_string();
+        self.supervisor.set_variable(plan::STORE_VARIABLE, &path);
+    }
+
+    /// Copies the store into a file of this name, while the supervisor goes on.
+    pub(crate) async fn back_up(&self, store: &str) {
+        let path = self.dir.path().join(store).display().to_string();
+        self.fleet().backup_store(BackupStoreRequest { path }).await.unwrap();
+    }
+
+    /// A second supervisor, on another port, with the file of this name as its store; its log is
+    /// that of `beside`.
+    pub(crate) async fn start_beside(&self, store: &str) -> Process {
+        let sim = self.sim.address();
+        let mut spec = self.plan.supervisor_spec(sim, &self.dir, &self.leftovers);
+        let path = self.dir.path().join(store).display().to_string();
+        spec.env.push((plan::STORE_VARIABLE.to_owned(), path));
+        spec.log = self.dir.path().join("beside.log");
+        Process::start(spec).await
     }
 
     /// The process of worker `index`, from 0; it is called `worker-{index}`.

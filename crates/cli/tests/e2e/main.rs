@@ -24,6 +24,7 @@ mod rolling;
 mod scheduling;
 mod set_aside;
 mod silence;
+mod stale_store;
 mod tasks;
 mod tracing;
 mod trust;

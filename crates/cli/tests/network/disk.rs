@@ -43,7 +43,7 @@ const LONGEST_MS: u64 = 8;
 impl Disk {
     pub(crate) fn new(seed: u64, journal: Journal) -> Self {
         let store = StoreId::from_random([7; 16]);
-        let identity = Identity { store, epoch: Epoch::default() };
+        let identity = Identity { store, epoch: Epoch::default(), former: Epoch::default() };
         let store = Arc::new(MemoryStore::new(identity));
         let watch = Watch { ended: BTreeMap::new(), chance: Chance::of(seed, "disk"), journal };
         Self { store: Arc::new(Mutex::new(store)), watch: Arc::new(Mutex::new(watch)) }

@@ -121,7 +121,11 @@ async fn start_worker(running: &mut JoinSet<()>, api: SocketAddr) -> SocketAddr 
 }
 
 async fn start_supervisor(running: &mut JoinSet<()>) -> SocketAddr {
-    let identity = Identity { store: StoreId::from_random([1; 16]), epoch: Epoch::new(1) };
+    let identity = Identity {
+        store: StoreId::from_random([1; 16]),
+        epoch: Epoch::new(1),
+        former: Epoch::new(0),
+    };
     let parts = Parts {
         listener: Box::new(TcpListener::bind(any_port()).await.unwrap()),
         connector: Arc::new(TcpConnector),

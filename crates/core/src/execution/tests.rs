@@ -78,8 +78,21 @@ fn a_cancel_that_overtakes_its_request_leaves_a_tombstone() {
 fn after_an_adoption_a_dead_supervisors_request_starts_nothing() {
     let mut table = table();
     assert_eq!(table.adopt(caller(1, 2), NOW), Ok(vec![]));
+    let superseded = Refused::Superseded { by: Epoch::new(2) };
+    assert_eq!(start(&mut table, held(1, 5)), Err(superseded));
+    assert_eq!(table.adopt(caller(1, 1), NOW), Err(superseded));
+    assert_eq!(table.settle(caller(1, 1), held(1, 5), NOW), Err(superseded));
+}
+
+#[test]
+fn a_supervisor_is_superseded_by_its_own_store_only() {
+    let mut table = table();
+    table.adopt(caller(2, 9), NOW).unwrap();
     assert_eq!(start(&mut table, held(1, 5)), Err(Refused::NotServed));
-    assert_eq!(table.adopt(caller(1, 1), NOW), Err(Refused::NotServed));
+    table.adopt(caller(1, 3), NOW).unwrap();
+    table.adopt(caller(2, 9), NOW).unwrap();
+    let superseded = Refused::Superseded { by: Epoch::new(3) };
+    assert_eq!(start(&mut table, held(1, 5)), Err(superseded), "whoever is served now");
 }
 
 #[test]
@@ -88,9 +101,24 @@ fn another_store_sees_settles_and_drops_nothing_and_the_right_one_gets_it_back()
     start(&mut table, held(1, 5)).unwrap();
     table.finish(held(1, 5), 10, NOW);
     assert_eq!(table.adopt(caller(2, 9), NOW), Ok(vec![]));
-    assert_eq!(table.foreign(), 1);
+    assert_eq!((table.foreign(), table.foreign_running()), (1, 0));
     assert_eq!(table.settle(caller(2, 9), held(1, 5), NOW), Ok(Freed::Nothing));
     assert_eq!(table.adopt(caller(1, 2), NOW), Ok(vec![held(1, 5)]));
+}
+
+#[test]
+fn another_stores_calls_take_slots_and_its_outcomes_do_not() {
+    let mut table = table();
+    start(&mut table, held(1, 5)).unwrap();
+    table.adopt(caller(2, 9), NOW).unwrap();
+    assert_eq!((table.foreign(), table.foreign_running()), (1, 1));
+    let process =
+        |table: &mut ExecutionTable, task| table.process(caller(2, 9), held(task, 7), false, NOW);
+    assert_eq!(process(&mut table, 2), START);
+    assert_eq!(process(&mut table, 3), Err(Refused::NoSlot));
+    table.finish(held(1, 5), 10, NOW);
+    assert_eq!((table.foreign(), table.foreign_running()), (1, 0));
+    assert_eq!(process(&mut table, 4), START);
 }
 
 #[test]
@@ -120,6 +148,20 @@ fn an_outcome_is_held_for_an_hour_after_the_last_word_of_a_supervisor() {
 }
 
 #[test]
+fn an_outcome_outlives_ten_minutes_without_a_supervisor_and_not_an_hour() {
+    let mut table = ExecutionTable::new(Bounds::default());
+    table.adopt(caller(1, 1), NOW).unwrap();
+    start(&mut table, held(1, 5)).unwrap();
+    table.finish(held(1, 5), 10, NOW);
+    for minutes in 1..60 {
+        assert_eq!(table.expire(NOW + Duration::from_secs(60 * minutes)), 0, "{minutes} min");
+    }
+    let soon_an_hour = NOW + Duration::from_secs(3_599);
+    assert_eq!(table.adopt(caller(1, 2), soon_an_hour), Ok(vec![held(1, 5)]));
+    assert_eq!(table.expire(soon_an_hour + Duration::from_secs(3_600)), 1);
+}
+
+#[test]
 fn draining_refuses_new_work_and_still_attaches() {
     let mut table = table();
     start(&mut table, held(1, 5)).unwrap();
@@ -145,4 +187,16 @@ fn a_lease_whose_outcome_was_dropped_never_runs_again() {
     assert_eq!(table.expire(later), 1);
     let again = table.process(caller(1, 1), held(1, 5), false, later);
     assert_eq!(again, Err(Refused::Ended));
+}
+
+#[test]
+fn what_was_sent_before_ten_minutes_away_starts_nothing_though_its_end_is_forgotten() {
+    let mut table = table();
+    start(&mut table, held(1, 5)).unwrap();
+    table.settle(caller(1, 1), held(1, 5), NOW).unwrap();
+    let later = NOW + Duration::from_secs(600);
+    assert_eq!(table.expire(later), 0);
+    table.adopt(caller(1, 2), later).unwrap();
+    let superseded = Refused::Superseded { by: Epoch::new(2) };
+    assert_eq!(start(&mut table, held(1, 5)), Err(superseded));
 }

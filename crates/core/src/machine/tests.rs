@@ -316,3 +316,38 @@ fn only_a_task_that_waits_is_too_large() {
     assert_eq!(step(&mut task, too_large, at(1)), Ok(Change::default()));
     assert_eq!((task.state, task.kind), (TaskState::Failed, Some(FailureKind::InvalidRequest)));
 }
+
+#[test]
+fn what_a_superseded_supervisor_takes_back_is_counted_nowhere() {
+    let mut task = queued();
+    for round in 0..2 * limits::MAX_REQUEUES {
+        let claim = Event::Claim { holder: holder(1), epoch: EPOCH };
+        step(&mut task, claim, at(round.into())).unwrap();
+        let lease = task.lease;
+        step(&mut task, Event::TakenBack { lease }, at(round.into())).unwrap();
+        assert!(task.is_ready(at(round.into())), "it may go on at once");
+    }
+    assert_eq!(task.counters, Counters::default());
+}
+
+#[test]
+fn a_lease_that_was_adopted_from_another_copy_is_known_until_the_next_claim() {
+    let higher = |task: &TaskRecord| task.lease.next(Epoch::new(8));
+    for mut task in [queued(), running()] {
+        assert!(!task.lease_borrowed);
+        let lease = higher(&task);
+        step(&mut task, Event::Adopt { lease, holder: holder(2) }, at(1)).unwrap();
+        assert!(task.lease_borrowed);
+        step(&mut task, Event::Adopt { lease, holder: holder(2) }, at(2)).unwrap();
+        step(&mut task, Event::Lost { lease }, at(3)).unwrap();
+        step(&mut task, Event::Adopt { lease, holder: holder(2) }, at(4)).unwrap();
+        assert!(task.lease_borrowed, "adopted once more after a restart");
+        step(&mut task, failed(lease, FailureKind::ApiError), at(5)).unwrap();
+        step(&mut task, Event::Claim { holder: holder(1), epoch: EPOCH }, at(500)).unwrap();
+        assert!(!task.lease_borrowed);
+    }
+    let mut task = running();
+    let lease = task.lease;
+    step(&mut task, Event::Adopt { lease, holder: holder(2) }, at(1)).unwrap();
+    assert!(!task.lease_borrowed, "a restart of our own");
+}

@@ -91,7 +91,9 @@ impl Worker {
                         );
                         self.admitted(route, stream, of, admitted, net);
                     }
-                    Err(Refused::NotServed) => net.answer(route, Answer::NotServed),
+                    Err(Refused::NotServed | Refused::Superseded { .. }) => {
+                        net.answer(route, Answer::NotServed);
+                    }
                     Err(_) => net.answer(route, Answer::Refused { of }),
                 }
             }

@@ -125,6 +125,8 @@ fn copy(from: &Connection, to: &Path, unwanted: &dyn Fn() -> bool) -> Result<(),
         let backup = Backup::new(&snapshot, &mut to)?;
         while !unwanted() {
             if backup.step(STEP)? == StepResult::Done {
+                drop(backup);
+                lend(&to)?;
                 return Ok(true);
             }
         }
@@ -135,6 +137,14 @@ fn copy(from: &Connection, to: &Path, unwanted: &dyn Fn() -> bool) -> Result<(),
         Ok(false) => Err(BackupError::Store(StoreError::Closed)),
         Err(error) => Err(of_sqlite(&error)),
     }
+}
+
+/// What runs was given out by the original, which goes on: whoever serves the copy leaves its
+/// outcomes with the workers, so that the original still finds them there.
+fn lend(copy: &Connection) -> rusqlite::Result<()> {
+    // The header that was copied says that it has a write-ahead log.
+    copy.pragma_update_and_check(None, "journal_mode", "off", |_| Ok(()))?;
+    copy.execute("UPDATE tasks SET lease_borrowed = 1 WHERE state = 1", []).map(drop)
 }
 
 fn of_sqlite(error: &rusqlite::Error) -> BackupError {

@@ -23,7 +23,7 @@ pub(super) use files::Lock;
 const APPLICATION_ID: i32 = 0x7461_666c;
 /// The format of schema.sql: raised with each change of it. Files in an earlier one are
 /// refused, for no version that wrote one was ever released.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 const SCHEMA: &str = include_str!("schema.sql");
 /// Every statement there is, also those for some filters of outcomes.
 const CACHED_STATEMENTS: usize = 64;
@@ -180,7 +180,7 @@ fn begin_epoch(
     transaction.execute("UPDATE store SET epoch = ?1", [signed(epoch.number())])?;
     backoffs::clamp(&transaction, now)?;
     transaction.commit()?;
-    Ok((Identity { epoch, ..stored }, tally))
+    Ok((Identity { epoch, former: stored.epoch, ..stored }, tally))
 }
 
 fn make(connection: &Connection, id: StoreId) -> rusqlite::Result<()> {
@@ -199,7 +199,8 @@ fn read_store(connection: &Connection) -> rusqlite::Result<(Identity, Tally)> {
     connection.query_row(sql, [], |row| {
         let mut from = Columns::new(row);
         let store = StoreId::from_bytes(from.get()?);
-        let identity = Identity { store, epoch: Epoch::new(from.number()?) };
+        let identity =
+            Identity { store, epoch: Epoch::new(from.number()?), former: Epoch::default() };
         let counts = Counts {
             queued: from.number()?,
             running: from.number()?,

@@ -20,7 +20,7 @@ use crate::types::{Attempt, Running, StoredResult, TaskDetail, TaskMeta};
 /// The columns of [`read_record`].
 macro_rules! record_columns {
     () => {
-        "id, state, lease, lease_unheard, attempts, losses, throttles, \
+        "id, state, lease, lease_unheard, lease_borrowed, attempts, losses, throttles, \
     requeues, max_attempts, initial_backoff, max_backoff, priority, tenant, model, demand, size_bytes, \
     created_at, deadline, not_before, attempt_timeout, boot_id, worker, address, claimed_at, \
     finished_at, kind"
@@ -33,6 +33,7 @@ pub(super) fn read_record(from: &mut Columns<'_>) -> Result<TaskRecord> {
         state: from.state()?,
         lease: from.lease()?,
         lease_unheard: from.get()?,
+        lease_borrowed: from.get()?,
         counters: Counters {
             attempts: from.get()?,
             losses: from.get()?,

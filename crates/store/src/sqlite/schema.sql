@@ -28,6 +28,7 @@ CREATE TABLE tasks (
     state           INTEGER NOT NULL,
     lease           INTEGER NOT NULL,
     lease_unheard   INTEGER NOT NULL,
+    lease_borrowed  INTEGER NOT NULL,
     attempts        INTEGER NOT NULL,
     losses          INTEGER NOT NULL,
     throttles       INTEGER NOT NULL,

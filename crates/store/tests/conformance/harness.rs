@@ -33,7 +33,11 @@ pub(crate) struct Ground {
 }
 
 pub(crate) fn memory() -> Ground {
-    let identity = Identity { store: StoreId::from_random([1; 16]), epoch: Epoch::new(1_000) };
+    let identity = Identity {
+        store: StoreId::from_random([1; 16]),
+        epoch: Epoch::new(1_000),
+        former: Epoch::new(0),
+    };
     let store = Arc::new(MemoryStore::new(identity));
     Ground { store, ids: AtomicU32::new(0), _directory: None }
 }

@@ -3,12 +3,12 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use futures::{FutureExt, future::join_all};
-use taskfleet_store::{BackupError, SqliteStore, Store};
+use taskfleet_store::{BackupError, NewTask, SqliteStore, Store};
 use tempfile::TempDir;
 
 use crate::{
     disk::fill_databases_in,
-    support::{at, open, open_at, task},
+    support::{at, holder, open, open_at, task},
 };
 
 struct Ground {
@@ -123,4 +123,22 @@ async fn there_is_one_copy_at_a_time_and_one_that_nobody_waits_for_ends() {
         name.to_string_lossy().starts_with(".taskfleet-backup")
     });
     assert_eq!(half.count(), 0, "nothing half done is left when the store is closed");
+}
+
+#[tokio::test]
+async fn what_runs_is_lent_to_the_copy_by_the_original() {
+    let ground = Ground::with_tasks(2).await;
+    let epoch = ground.store.identity().epoch;
+    let running = NewTask { claim: Some(holder()), ..task(2) };
+    ground.store.submit(vec![running], at(1)).await.unwrap();
+    ground.store.backup(ground.path("copy.db")).await.unwrap();
+    assert_eq!(ground.others(), ["copy.db"], "nothing is left beside it");
+    let copy = open_at(&ground.path("copy.db"), 1, 9).unwrap();
+    let lent = async |store: &SqliteStore, n| {
+        let detail = store.task(task(n).id, 0).await.unwrap();
+        detail.unwrap().record.lease_borrowed
+    };
+    assert!(lent(&copy, 2).await, "the original goes on with it");
+    assert!(!lent(&copy, 1).await && !lent(&ground.store, 2).await);
+    assert_eq!(copy.identity().former, epoch);
 }

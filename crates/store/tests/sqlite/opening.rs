@@ -156,7 +156,7 @@ fn a_newer_format_is_refused() {
     let path = directory.path().join("tasks.db");
     drop(open(&path).unwrap());
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    let newer = StoreError::Newer { path: path.clone(), found: 99, known: 3 };
+    let newer = StoreError::Newer { path: path.clone(), found: 99, known: 4 };
     assert_eq!(open(&path).unwrap_err(), newer);
 }
 
@@ -166,7 +166,7 @@ fn an_older_format_is_refused() {
     let path = directory.path().join("tasks.db");
     drop(open(&path).unwrap());
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
-    let older = StoreError::Older { path: path.clone(), found: 1, known: 3 };
+    let older = StoreError::Older { path: path.clone(), found: 1, known: 4 };
     assert_eq!(open(&path).unwrap_err(), older);
 }
 

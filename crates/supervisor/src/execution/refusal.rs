@@ -5,6 +5,7 @@ use taskfleet_core::{
     outcome::Outcome,
     words::without_keys,
 };
+use taskfleet_proto::says_not_served;
 use tonic::{Code, Status};
 
 use super::{Ending, Execution, StreamEnd, words};
@@ -16,7 +17,11 @@ impl Execution {
         match status.code() {
             // Nobody but the worker itself can say that nothing was started.
             _ if is_transport(status) => StreamEnd::Broken,
-            // Another supervisor has taken the worker over: what it holds it may still tell.
+            _ if self.is_anothers(status) => StreamEnd::Known(match attaching {
+                true => Ending::Left,
+                false => Ending::TakenBack,
+            }),
+            // Another incarnation.
             Code::FailedPrecondition if attaching => StreamEnd::Known(Ending::Lost),
             Code::ResourceExhausted | Code::Unavailable | Code::OutOfRange => {
                 self.member.rest(&self.engine);
@@ -26,7 +31,6 @@ impl Execution {
                 self.cannot(status);
                 StreamEnd::Known(Ending::NotStarted)
             }
-            // Another incarnation, or another supervisor serves it now.
             Code::FailedPrecondition => {
                 self.member.rest(&self.engine);
                 StreamEnd::Known(Ending::NotStarted)
@@ -38,6 +42,17 @@ impl Execution {
             }
             _ => failed(FailureKind::Internal, Delivery::Sent, status, self.key()),
         }
+    }
+
+    /// Another supervisor has taken the worker over. What it holds of ours it still holds, and
+    /// what it does not it never starts for us.
+    fn is_anothers(&self, status: &Status) -> bool {
+        let superseded = self.engine.is_superseded(&self.member.name(), status);
+        let other_store = says_not_served(status);
+        if other_store {
+            self.member.serves_another_store(&self.engine);
+        }
+        superseded || other_store
     }
 
     /// The worker does not know what the task needs, or knows no tasks at all.

@@ -61,6 +61,14 @@ impl Member {
         }
     }
 
+    /// It refused a task, for it serves another store.
+    pub(crate) fn serves_another_store(self: &Arc<Self>, engine: &Arc<Engine>) {
+        let taken = |conduct: &mut Conduct| conduct.taken_over(now(engine), jitter(engine));
+        if let Some(pause) = self.record.with(taken) {
+            self.set_aside(engine, pause);
+        }
+    }
+
     fn set_aside(self: &Arc<Self>, engine: &Arc<Engine>, pause: Duration) {
         let why = match self.allowance(engine) {
             Allowance::All => return,

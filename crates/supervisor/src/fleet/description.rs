@@ -19,6 +19,8 @@ pub(crate) struct Description {
     pub(crate) draining: bool,
     pub(crate) registered_at: Timestamp,
     pub(crate) foreign_held: u64,
+    /// Slots that calls of others take: another store's, or of clients of its own.
+    pub(crate) taken: u32,
     /// It comes from a registration.
     pub(crate) registered: bool,
     /// What its registration proved.
@@ -39,5 +41,11 @@ pub(crate) struct Local {
 impl Description {
     pub(crate) fn of_holder(holder: &Holder) -> Self {
         Self { name: holder.name.clone(), address: holder.address.clone(), ..Self::default() }
+    }
+
+    /// Slots that others leave; at least one where it has any, for without any it would not
+    /// count as registered.
+    pub(crate) fn free_for_us(&self) -> u32 {
+        self.slots.saturating_sub(self.taken).max(self.slots.min(1))
     }
 }

@@ -40,6 +40,8 @@ pub(crate) enum DialError {
     SeveralProcesses,
     #[error("it refused to be adopted: {0}")]
     Unwilling(String),
+    #[error("a later epoch of this store serves it")]
+    Superseded,
     #[error("it serves no WorkerControl, as a worker with leases does")]
     PublishedOnly,
 }
@@ -110,7 +112,7 @@ pub(super) async fn reach(
     member: &Arc<Member>,
 ) -> Result<(Link, AdoptResponse), DialError> {
     let (link, answer) = identify(engine, member).await?;
-    member.set_foreign_held(answer.foreign_held);
+    member.note_foreign(&answer);
     drain::agree(engine, member, &link, answer.drained).await;
     member.offer(engine);
     Ok((link, answer))
@@ -120,7 +122,7 @@ pub(super) async fn reach(
 async fn identify(engine: &Engine, member: &Member) -> Result<(Link, AdoptResponse), DialError> {
     let address = member.holder().address;
     let link = Link::connect(&engine.connector, &address, DIAL_TIMEOUT).await?;
-    let answer = ask(engine, Some(member.boot_id), &link).await?;
+    let answer = ask(engine, &member.name(), Some(member.boot_id), &link).await?;
     if parse_id("boot_id", &answer.boot_id) != Ok(member.boot_id) {
         return Err(DialError::OtherProcess);
     }
@@ -132,7 +134,7 @@ pub(super) async fn meet(engine: &Arc<Engine>, address: &str) -> Result<Peer, Di
     // A worker of another make would take our pings for an attack.
     let quiet = KeepAlive::Quiet;
     let link = Link::connect_as(quiet, &engine.connector, address, DIAL_TIMEOUT).await?;
-    match ask(engine, None, &link).await {
+    match ask(engine, address, None, &link).await {
         Err(DialError::PublishedOnly) => Ok(Peer::PublishedOnly(link)),
         Err(error) => Err(error),
         Ok(answer) => match parse_id::<BootId>("boot_id", &answer.boot_id) {
@@ -164,9 +166,11 @@ pub(super) async fn again(
     Ok(link)
 }
 
-/// Adopts the process that is meant by `boot_id`, or by none whoever answers.
+/// Adopts the process that is meant by `boot_id`, or by none whoever answers; logs call it
+/// `worker`.
 async fn ask(
     engine: &Engine,
+    worker: &str,
     boot_id: Option<BootId>,
     link: &Link,
 ) -> Result<AdoptResponse, DialError> {
@@ -176,6 +180,7 @@ async fn ask(
     let request = AdoptRequest { caller: Member::caller(engine), boot_id };
     match answer_within(DIAL_TIMEOUT, client.adopt(request)).await {
         Ok(Ok(answer)) => Ok(answer.into_inner()),
+        Ok(Err(status)) if engine.is_superseded(worker, &status) => Err(DialError::Superseded),
         Ok(Err(status)) => Err(status.into()),
         Err(_) => Err(DialError::Silent),
     }
@@ -189,8 +194,9 @@ pub(super) async fn settle_differences(
     unsent: &mut Vec<Settlement>,
 ) {
     let epoch = engine.store.identity().epoch;
-    let held: Vec<Held> =
-        ours(engine, answer).filter(|held| !engine.executions.is_ours(*held)).collect();
+    let holds: Vec<Held> = ours(engine, answer).collect();
+    let driven = |held: &Held| engine.executions.is_ours(*held);
+    let held: Vec<Held> = holds.iter().filter(|held| !driven(held)).copied().collect();
     // A request of our own epoch may still lie in a connection that broke: it is asked for
     // with attach_only, which forbids it to start. Older ones are refused since Adopt.
     let undriven = engine.undriven(member.boot_id).await.into_iter();
@@ -211,12 +217,24 @@ pub(super) async fn settle_differences(
     // From before it is committed: a cancel may come before the driver has begun.
     let marked = engine.executions.claiming(adopt.iter().map(|(held, _)| held.task).collect());
     let Some(results) = engine.apply_surely(changes).await else { return };
+    let (mut kept, mut borrowed) = (Vec::new(), 0);
     for ((held, _), result) in adopt.iter().zip(results) {
-        if !result.is_ok_and(|applied| engine.attach(member, &applied.record)) {
-            unsent.push(stale(held));
+        match result {
+            Ok(applied) => {
+                let attached = engine.attach(member, &applied.record);
+                if applied.record.lease_borrowed {
+                    borrowed += 1;
+                    kept.push(*held);
+                } else if !attached {
+                    unsent.push(stale(held));
+                }
+            }
+            Err(refusal) if engine.gave_out(*held, refusal).await => unsent.push(stale(held)),
+            Err(_) => kept.push(*held),
         }
     }
     drop(marked);
+    member.leave(engine, &holds, &kept, borrowed);
 }
 
 impl From<LinkError> for DialError {

@@ -20,6 +20,7 @@ use super::{
     Description,
     conduct::Record,
     dial::DialError,
+    kept::Kept,
     settlements::{self, Verdict},
 };
 use crate::{board::Offer, engine::Engine, settings::DIAL_TIMEOUT};
@@ -42,6 +43,7 @@ pub(crate) struct Member {
     /// once, the later one stands.
     offering: Mutex<()>,
     pub(super) record: Record,
+    pub(super) kept: Kept,
     /// An operator wants nothing new for it.
     drained: AtomicBool,
     /// Held while the worker is told so.
@@ -62,6 +64,15 @@ pub(crate) enum LinkState {
     Up(Link),
     /// Never again under this boot_id, unless it joins anew.
     Gone,
+}
+
+/// What a heartbeat says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beat {
+    pub(crate) slots: u32,
+    /// Of these, taken by calls of others.
+    pub(crate) taken: u32,
+    pub(crate) draining: bool,
 }
 
 /// Requests that wait for their first message at once.
@@ -88,6 +99,7 @@ impl Member {
             resting: AtomicBool::new(false),
             offering: Mutex::default(),
             record: Record::default(),
+            kept: Kept::default(),
             drained: AtomicBool::new(false),
             telling: tokio::sync::Mutex::default(),
             leaving: AtomicBool::new(false),
@@ -143,18 +155,38 @@ impl Member {
         self.with(|known| {
             let Some(description) = by(known) else { return };
             let address = if up { known.address.clone() } else { description.address };
-            *known = Description { foreign_held: known.foreign_held, address, ..description };
+            let (foreign_held, taken) = (known.foreign_held, known.taken);
+            *known = Description { foreign_held, taken, address, ..description };
         });
     }
 
-    pub(crate) fn set_foreign_held(&self, foreign_held: u64) {
-        self.with(|known| known.foreign_held = foreign_held);
+    /// What it holds for another store, which only that store's supervisor can settle: said
+    /// loudly, for a store that is not mounted looks like this.
+    pub(super) fn note_foreign(&self, said: &v1::AdoptResponse) {
+        let (held, running) = (said.foreign_held, said.foreign_running);
+        let news = self.with(|known| {
+            known.taken = u32::try_from(running).unwrap_or(u32::MAX);
+            std::mem::replace(&mut known.foreign_held, held) < held
+        });
+        if news {
+            tracing::error!(
+                worker = self.name(),
+                held,
+                running,
+                "a worker holds executions of another store. They are kept there until their time \
+                 is over. If the wrong store is mounted, stop this supervisor and start it with the \
+                 right one, which finds them there"
+            );
+        }
     }
 
     /// What a heartbeat says.
-    pub(crate) fn beat(&self, engine: &Engine, slots: u32, draining: bool) {
+    pub(crate) fn beat(&self, engine: &Engine, beat: Beat) {
+        let Beat { slots, taken, draining } = beat;
         self.hear(engine.time.micros());
-        self.with(|known| (known.slots, known.draining) = (slots, draining));
+        self.with(|known| {
+            (known.slots, known.taken, known.draining) = (slots, taken, draining);
+        });
         self.offer(engine);
     }
 
@@ -224,7 +256,7 @@ impl Member {
         Offer {
             holder: self.holder(),
             // One that was set aside shows with one task whether it works again.
-            slots: if standing.is_probation() { known.slots.min(1) } else { known.slots },
+            slots: if standing.is_probation() { known.slots.min(1) } else { known.free_for_us() },
             profile: Profile {
                 features: feature::known(&known.features),
                 models: known.models,

@@ -15,7 +15,7 @@ use tokio::{
 use taskfleet_runtime::transport::Link;
 
 use super::{
-    Description, Member,
+    Beat, Description, Member,
     dial::{self, DialError, Peer},
 };
 use crate::{engine::Engine, trust::Trust};
@@ -126,10 +126,10 @@ impl Post {
     }
 
     /// What a heartbeat says.
-    pub(crate) fn beat(&self, engine: &Engine, slots: u32, draining: bool) {
-        self.note(|known| (known.slots, known.draining) = (slots, draining));
+    pub(crate) fn beat(&self, engine: &Engine, beat: Beat) {
+        self.note(|known| (known.slots, known.draining) = (beat.slots, beat.draining));
         if let Some(member) = self.member() {
-            member.beat(engine, slots, draining);
+            member.beat(engine, beat);
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use taskfleet_core::BootId;
 
-use super::Post;
+use super::{Beat, Post};
 use crate::{engine::Engine, trust::Trust};
 
 /// A process by its own boot_id, or who answers at an address, and what was proved for it.
@@ -40,19 +40,19 @@ impl Registrant {
     }
 
     /// What a heartbeat says; false when its worker is not known any more.
-    pub(crate) fn beat(&self, engine: &Engine, slots: u32, draining: bool) -> bool {
+    pub(crate) fn beat(&self, engine: &Engine, beat: Beat) -> bool {
         match self {
             Self::Process(boot_id) => {
                 let member = engine.fleet.member(*boot_id);
                 member.is_some_and(|member| {
-                    member.beat(engine, slots, draining);
+                    member.beat(engine, beat);
                     true
                 })
             }
             // Who answers there now has proved nothing, and may do so by registering.
             Self::Address(post, Trust::Proven) if post.is_unproven() => false,
             Self::Address(post, _) => {
-                post.beat(engine, slots, draining);
+                post.beat(engine, beat);
                 true
             }
         }

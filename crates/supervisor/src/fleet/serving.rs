@@ -66,6 +66,7 @@ async fn serve(
     let _guard = NotServed { engine: engine.clone(), member: member.clone() };
     loop {
         let LinkState::Up(link) = member.link_state() else { return };
+        let worker = member.name();
         let verdict = tokio::select! {
             () = link.closed() => None,
             verdict = probe::until_silent(&engine, &member, &link) => match verdict {
@@ -75,7 +76,7 @@ async fn serve(
                     None
                 }
             },
-            () = settlements::send(&engine, &link, &mut waiting, &mut unsent) => None,
+            () = settlements::send(&engine, &worker, &link, &mut waiting, &mut unsent) => None,
             () = engine.tasks.stopping() => return,
         };
         let evidence = match verdict {
@@ -109,9 +110,11 @@ pub(super) async fn recall(
         loop {
             match dial::reach(&engine, &member).await {
                 Ok(reached) => return Ok(reached),
-                Err(error @ (DialError::OtherProcess | DialError::PublishedOnly)) => {
-                    return Err(error);
-                }
+                Err(
+                    error @ (DialError::OtherProcess
+                    | DialError::PublishedOnly
+                    | DialError::Superseded),
+                ) => return Err(error),
                 Err(_) => {}
             }
             let pause = engine.entropy.jittered(Duration::from_millis(500));

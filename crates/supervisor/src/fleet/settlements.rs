@@ -44,6 +44,7 @@ pub(super) fn message(held: Held, verdict: Verdict) -> Settlement {
 /// `unsent` and is sent again, then or on the next connection: settling is idempotent.
 pub(super) async fn send(
     engine: &Arc<Engine>,
+    worker: &str,
     link: &Link,
     waiting: &mut mpsc::Receiver<Settlement>,
     unsent: &mut Vec<Settlement>,
@@ -58,6 +59,7 @@ pub(super) async fn send(
         match answer_within(ANSWER_WITHIN, client.settle(request)).await {
             Ok(Ok(_)) => unsent.clear(),
             Ok(Err(status)) => {
+                engine.is_superseded(worker, &status);
                 tracing::debug!(code = ?status.code(), "a worker took no settlements");
                 // Either the connection is gone, which ends this loop from outside, or the
                 // worker serves another supervisor now and will never take them.

@@ -13,6 +13,10 @@ use crate::engine::Engine;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
     Ready,
+    /// Another supervisor of this store serves it.
+    Superseded,
+    /// Calls of others take all its slots.
+    Taken,
     Gone,
     Redialled,
     Dialled,
@@ -34,11 +38,13 @@ impl Member {
             LinkState::Gone => Standing::Gone,
             LinkState::Connecting if self.heard_micros() > 0 => Standing::Redialled,
             LinkState::Connecting => Standing::Dialled,
+            LinkState::Up(_) if engine.stands_back() => Standing::Superseded,
             LinkState::Up(_) if self.is_drained() => Standing::Drained,
             LinkState::Up(_) if known.draining || self.is_leaving() => Standing::Stopping,
             LinkState::Up(_) if self.silent_since().is_some() => Standing::Silent,
             LinkState::Up(_) if !self.is_serving() => Standing::NotServing,
             LinkState::Up(_) if known.slots == 0 => Standing::Unregistered,
+            LinkState::Up(_) if known.taken >= known.slots => Standing::Taken,
             LinkState::Up(_) => match self.allowance(engine) {
                 Allowance::All => Standing::Ready,
                 Allowance::One(cause) => Standing::Probation(cause),
@@ -59,12 +65,12 @@ impl Standing {
 
     pub(crate) fn state(&self) -> WorkerState {
         match self {
-            Self::Ready => WorkerState::Ready,
+            Self::Ready | Self::Taken => WorkerState::Ready,
             Self::Gone => WorkerState::Lost,
             Self::Redialled | Self::Silent => WorkerState::Suspect,
             Self::Dialled | Self::Unregistered => WorkerState::Connecting,
             Self::Drained | Self::Stopping => WorkerState::Draining,
-            Self::NotServing => WorkerState::NotServing,
+            Self::NotServing | Self::Superseded => WorkerState::NotServing,
             Self::SetAside(..) | Self::Probation(_) => WorkerState::SetAside,
         }
     }
@@ -73,6 +79,8 @@ impl Standing {
     pub(crate) fn detail(&self) -> String {
         let words = match self {
             Self::Ready => "",
+            Self::Superseded => "a supervisor with a later epoch of this store serves the workers",
+            Self::Taken => "all its slots run calls of another store or of other clients",
             Self::Gone => "its process is gone",
             Self::Redialled => "its connection broke; it is being dialled",
             Self::Dialled => "it is being dialled",
@@ -96,6 +104,8 @@ impl Standing {
     fn in_short(&self) -> String {
         let words = match self {
             Self::Ready => "ready",
+            Self::Superseded => "left to a supervisor with a later epoch of this store",
+            Self::Taken => "busy with calls of another store or of other clients",
             Self::Gone => "gone",
             Self::Redialled | Self::Dialled => "being dialled",
             Self::Silent => "silent",

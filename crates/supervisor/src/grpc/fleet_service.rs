@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
-use taskfleet_core::BootId;
+use taskfleet_core::{BootId, Epoch};
 use taskfleet_proto::{
     FieldError,
     v1::{self, fleet_service_server::FleetService},
@@ -110,6 +110,7 @@ fn stats(engine: &Engine) -> v1::GetStatsResponse {
         worker_losses: totals.worker_losses,
         throttles: totals.throttles,
         requeues: totals.requeues,
+        superseded_by: engine.superseded_by().map_or(0, Epoch::number),
         ..v1::GetStatsResponse::default()
     }
 }
@@ -163,7 +164,7 @@ fn worker(engine: &Engine, member: &Member) -> v1::Worker {
         boot_id: member.boot_id.to_string(),
         address: known.address,
         slots: known.slots,
-        slots_in_use: engine.board.in_use(member.boot_id),
+        slots_in_use: engine.board.in_use(member.boot_id).saturating_add(known.taken),
         models: known.models,
         features: known.features,
         account: known.account,
@@ -171,6 +172,7 @@ fn worker(engine: &Engine, member: &Member) -> v1::Worker {
         since_heard: Some(silent).filter(|_| heard > 0).and_then(since),
         detail: standing.detail(),
         foreign_held: known.foreign_held,
+        newer_held: member.newer_held(),
         version: known.version,
         local_pid: known.local.map_or(0, |local| local.pid),
         ..v1::Worker::default()

@@ -11,9 +11,10 @@ use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
     engine::Engine,
-    fleet::{Description, DialError, Joined, Local},
+    fleet::{Beat, Description, DialError, Joined, Local},
     grpc::refusals::Refusals,
     local::is_local,
+    superseded,
     trust::{Trust, check_token},
 };
 
@@ -31,6 +32,9 @@ impl WorkerRegistry for RegistryApi {
     ) -> Result<Response<v1::RegisterResponse>, Status> {
         if self.engine.tasks.is_stopping() {
             return Err(Status::unavailable("the supervisor is stopping"));
+        }
+        if self.engine.stands_back() {
+            return Err(Status::unavailable(superseded::WORDS));
         }
         let peer = request.remote_addr().map(|addr| addr.ip().to_canonical());
         let registered = self.take(request.into_inner(), peer).await;
@@ -59,8 +63,12 @@ impl WorkerRegistry for RegistryApi {
         let registration = parse_id("registration_id", &request.registration_id)?;
         let registrant = self.engine.fleet.registered(registration);
         let registrant = registrant.filter(|known| known.may_be(&request.boot_id));
-        let slots = request.slots.min(limits::MAX_SLOTS);
-        if !registrant.is_some_and(|known| known.beat(&self.engine, slots, request.draining)) {
+        let beat = Beat {
+            slots: request.slots.min(limits::MAX_SLOTS),
+            taken: request.slots_taken,
+            draining: request.draining,
+        };
+        if !registrant.is_some_and(|known| known.beat(&self.engine, beat)) {
             let problem = "registration_id: is not known here: register again";
             return Err(Status::not_found(problem));
         }
@@ -79,7 +87,7 @@ impl WorkerRegistry for RegistryApi {
         if let Some(registrant) =
             registrant.filter(|known| known.may_be(&request.get_ref().boot_id))
         {
-            registrant.beat(&self.engine, 0, true);
+            registrant.beat(&self.engine, Beat { slots: 0, taken: 0, draining: true });
         }
         Ok(Response::new(v1::DeregisterResponse {}))
     }
@@ -165,7 +173,7 @@ fn dial_back_failed(address: &str, error: &DialError) -> Status {
         | DialError::SeveralProcesses => Status::failed_precondition(format!(
             "{message}; announce an address where the supervisor reaches this very process"
         )),
-        DialError::Silent => Status::unavailable(message),
+        DialError::Silent | DialError::Superseded => Status::unavailable(message),
         DialError::Unwilling(_) | DialError::PublishedOnly => Status::failed_precondition(message),
     }
 }

@@ -14,6 +14,7 @@ use super::view;
 use crate::{
     engine::Engine,
     fleet::{Answer, Member, Standing, next_trial, who_is_away, why_none_is_ready},
+    superseded,
 };
 
 /// What a task waits for.
@@ -47,6 +48,9 @@ impl Engine {
     }
 
     fn why_no_slot(&self, record: &TaskRecord) -> Why {
+        if self.stands_back() {
+            return why(WaitReason::NoWorker, superseded::WORDS);
+        }
         let (obstacle, is_next) = self.board.obstacle(record);
         match obstacle {
             Obstacle::NoWorker => self.why_closed(&self.fleet.members()),

@@ -61,7 +61,7 @@ impl Place {
     async fn fill(&mut self, found: Option<u32>) {
         let mark = self.starter.mark(self.number);
         let mut found = found.map(|pid| Process { pid, child: None, mark });
-        loop {
+        while !self.engine.stands_back() {
             let began = Instant::now();
             match found.take().map_or_else(|| self.start(), Ok) {
                 Ok(process) => self.watch(process).await,
@@ -101,6 +101,10 @@ impl Place {
             how = ended(process.child.as_mut(), process.pid, &process.mark) => End::Exited(how),
             end = joined_and_gone => end,
         };
+        // It may run calls for the supervisor that serves it now.
+        if self.engine.stands_back() {
+            return;
+        }
         let (number, pid) = (self.number, process.pid);
         match end {
             End::Exited(how) => {

@@ -40,7 +40,11 @@ pub(crate) struct Rig {
 }
 
 pub(crate) fn memory() -> Arc<dyn Store> {
-    let identity = Identity { store: StoreId::from_random([1; 16]), epoch: Epoch::new(1_000) };
+    let identity = Identity {
+        store: StoreId::from_random([1; 16]),
+        epoch: Epoch::new(1_000),
+        former: Epoch::new(0),
+    };
     Arc::new(MemoryStore::new(identity))
 }
 

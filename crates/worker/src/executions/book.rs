@@ -16,6 +16,8 @@ pub(crate) struct Adopted {
     pub(crate) held: Vec<(Held, bool)>,
     /// What is kept for another store.
     pub(crate) foreign: usize,
+    /// What of that runs.
+    pub(crate) foreign_running: usize,
 }
 
 /// All that runs or is held; lives under one lock.
@@ -99,7 +101,11 @@ impl Book {
         let held = self.table.adopt(caller, now)?;
         let ended = |held: &Held| self.find(*held).is_some_and(|execution| execution.has_ended());
         let held = held.iter().map(|held| (*held, ended(held))).collect();
-        Ok(Adopted { held, foreign: self.table.foreign() })
+        Ok(Adopted {
+            held,
+            foreign: self.table.foreign(),
+            foreign_running: self.table.foreign_running(),
+        })
     }
 
     /// Frees what was held or ran under these leases, and says which it was.
@@ -146,7 +152,12 @@ impl Book {
     }
 
     pub(super) fn load(&self) -> Load {
-        Load { running: self.running_count(), held: self.table.held(), draining: self.draining }
+        Load {
+            running: self.running_count(),
+            taken: self.table.foreign_running() + self.unleased.len(),
+            held: self.table.held(),
+            draining: self.draining,
+        }
     }
 
     fn running_count(&self) -> usize {

@@ -93,6 +93,7 @@ impl Registration {
             slots_in_use: u32::try_from(load.running).unwrap_or(u32::MAX),
             draining: load.draining,
             held: load.held as u64,
+            slots_taken: u32::try_from(load.taken).unwrap_or(u32::MAX),
         };
         bounded(HEARTBEAT_WITHIN, self.client.heartbeat(request)).await.map(drop)
     }

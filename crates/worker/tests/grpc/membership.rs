@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use taskfleet_proto::v1::Verdict;
 use taskfleet_worker::{Settings, Stop};
 use tokio::net::TcpListener;
 use tonic::Status;
@@ -98,6 +99,18 @@ async fn a_supervisor_that_comes_late_is_found() {
 async fn a_worker_that_is_to_end_without_a_supervisor_does() {
     let exit_without_supervisor = Some(Duration::from_millis(200));
     let rig = Rig::start_with(Settings { exit_without_supervisor, ..settings() }).await;
+    rig.stopped().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_is_to_end_without_a_supervisor_first_keeps_what_was_paid_for() {
+    let exit_without_supervisor = Some(Duration::from_millis(300));
+    let rig = Rig::start_with(Settings { exit_without_supervisor, ..settings() }).await;
+    let mut supervisor = rig.supervisor().await;
+    // Longer than the pauses between its tries to register, at each of which it could end.
+    let outcome = supervisor.start(1, 1, "[sim:ok,latency=3000]").await.last().await;
+    assert!(outcome.text().starts_with("digest:"));
+    supervisor.settle(1, 1, Verdict::Settled).await.unwrap();
     rig.stopped().await.unwrap();
 }
 

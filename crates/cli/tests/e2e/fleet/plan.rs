@@ -7,6 +7,10 @@ use super::{
     process::{Listen, Program, Spec},
 };
 
+/// The store's file, and the setting that names it.
+pub(super) const STORE: &str = "taskfleet.db";
+pub(super) const STORE_VARIABLE: &str = "TASKFLEET_SUPERVISOR__STORE";
+
 /// How many workers, and every setting that is not the default.
 #[derive(Clone)]
 pub(crate) struct Plan {
@@ -128,11 +132,11 @@ impl Plan {
         }
     }
 
-    fn supervisor_spec(&self, sim: &str, dir: &TempDir, leftovers: &Leftovers) -> Spec {
-        let store = dir.path().join("taskfleet.db").display().to_string();
+    pub(super) fn supervisor_spec(&self, sim: &str, dir: &TempDir, leftovers: &Leftovers) -> Spec {
+        let store = dir.path().join(STORE).display().to_string();
         let mut env = vec![leftovers.variable(), info()];
         env.extend(api(sim));
-        env.push(("TASKFLEET_SUPERVISOR__STORE".into(), store));
+        env.push((STORE_VARIABLE.into(), store));
         env.extend(self.supervisor_env.clone());
         Spec {
             name: "supervisor".into(),

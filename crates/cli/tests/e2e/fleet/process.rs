@@ -61,6 +61,11 @@ impl Process {
         process
     }
 
+    /// From its next start on it has this variable.
+    pub(crate) fn set_variable(&mut self, key: &str, value: &str) {
+        self.spec.env.push((key.to_owned(), value.to_owned()));
+    }
+
     /// What it is called in the logs and, for a worker, in the fleet.
     pub(crate) fn name(&self) -> &str {
         &self.spec.name

@@ -66,10 +66,10 @@ fn insert_labels(to: &Connection, task: &NewTask) -> Result<()> {
 fn insert_hot(to: &Connection, seq: i64, spec: &TaskSpec, record: &TaskRecord) -> Result<()> {
     let sql = "INSERT INTO tasks (id, seq, max_attempts, initial_backoff, max_backoff, priority, \
         model, size_bytes, created_at, deadline, attempt_timeout, tenant, grp, client_ref, \
-        state, lease, lease_unheard, attempts, losses, throttles, requeues, demand, not_before, \
-        boot_id, worker, address, claimed_at, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, \
+        state, lease, lease_unheard, lease_borrowed, attempts, losses, throttles, requeues, demand, \
+        not_before, boot_id, worker, address, claimed_at, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, \
         ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, \
-        ?27, ?28)";
+        ?27, ?28, ?29)";
     let mut bind = Binder::new(to.prepare_cached(sql)?);
     bind.next(record.id.as_bytes())?;
     bind.next(seq)?;
@@ -94,14 +94,15 @@ fn insert_hot(to: &Connection, seq: i64, spec: &TaskSpec, record: &TaskRecord) -
 pub(super) fn update(to: &Connection, record: &TaskRecord, outcome: Option<u64>) -> Result<()> {
     macro_rules! changeable {
         () => {
-            "UPDATE tasks SET state = ?1, lease = ?2, lease_unheard = ?3, attempts = ?4, \
-            losses = ?5, throttles = ?6, requeues = ?7, demand = ?8, not_before = ?9, \
-            boot_id = ?10, worker = ?11, address = ?12, claimed_at = ?13, kind = ?14"
+            "UPDATE tasks SET state = ?1, lease = ?2, lease_unheard = ?3, lease_borrowed = ?4, \
+            attempts = ?5, losses = ?6, throttles = ?7, requeues = ?8, demand = ?9, \
+            not_before = ?10, boot_id = ?11, worker = ?12, address = ?13, claimed_at = ?14, \
+            kind = ?15"
         };
     }
     let sql = match outcome {
-        None => concat!(changeable!(), " WHERE id = ?15"),
-        Some(_) => concat!(changeable!(), ", finished_at = ?15, outcome = ?16 WHERE id = ?17"),
+        None => concat!(changeable!(), " WHERE id = ?16"),
+        Some(_) => concat!(changeable!(), ", finished_at = ?16, outcome = ?17 WHERE id = ?18"),
     };
     let mut bind = Binder::new(to.prepare_cached(sql)?);
     bind.changeable(record)?;
@@ -134,6 +135,7 @@ impl<'a> Binder<'a> {
         self.next(state(record.state))?;
         self.next(signed(record.lease.number()))?;
         self.next(record.lease_unheard)?;
+        self.next(record.lease_borrowed)?;
         self.next(record.counters.attempts)?;
         self.next(record.counters.losses)?;
         self.next(record.counters.throttles)?;
