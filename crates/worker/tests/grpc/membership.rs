@@ -1,6 +1,9 @@
 //! Registering, heartbeats, and taking leave.
 
-use std::time::Duration;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use taskfleet_proto::v1::Verdict;
 use taskfleet_worker::{Settings, Stop};
@@ -25,7 +28,7 @@ async fn a_worker_says_who_it_is_and_how_busy_and_takes_leave() {
     let mut rig = Rig::start_with(settings).await;
     let request = registry.register().await;
     assert_eq!(request.boot_id, rig.boot_id);
-    assert_eq!(request.address, format!(":{}", rig.address.port()));
+    assert_eq!(request.address, rig.address.to_string());
     assert_eq!((request.slots, request.heartbeats), (3, true));
     assert_eq!(
         (request.join_token.as_str(), request.models.as_slice()),
@@ -49,6 +52,16 @@ async fn a_worker_says_who_it_is_and_how_busy_and_takes_leave() {
         }
     }
     rig.stopped().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_listens_everywhere_is_reached_where_it_calls_from() {
+    let mut registry = FakeSupervisor::start().await;
+    let supervisor = registry.address.clone();
+    let grpc_listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let rig = Rig::start_with(Settings { supervisor, grpc_listen, ..settings() }).await;
+    let request = registry.register().await;
+    assert_eq!(request.address, format!(":{}", rig.address.port()));
 }
 
 #[tokio::test]
