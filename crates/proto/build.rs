@@ -16,7 +16,7 @@ const FILES: [&str; 5] = [
 
 /// Messages that carry keys, tokens, prompts or results: their Debug is written by
 /// hand (`src/redacted.rs`) and shows none of it.
-const SECRET: [&str; 12] = [
+const SECRET: [&str; 13] = [
     ".worker.TaskRequest",
     ".worker.TaskResponse",
     ".worker.ApiRequest",
@@ -29,6 +29,7 @@ const SECRET: [&str; 12] = [
     ".taskfleet.v1.TextDelta",
     ".taskfleet.v1.TextSnapshot",
     ".taskfleet.v1.RegisterRequest",
+    ".taskfleet.v1.LocalProcess",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -30,3 +30,4 @@ redacted!(v1::GetResultResponse: offset, size_bytes; chunk);
 redacted!(v1::TextDelta: lease, offset; text);
 redacted!(v1::TextSnapshot: lease; text);
 redacted!(v1::RegisterRequest: name, address, boot_id, slots;);
+redacted!(v1::LocalProcess: store_id, number, pid;);

@@ -21,7 +21,7 @@ use taskfleet_store::{Applied, Change, Store, StoreError};
 use tokio::sync::oneshot;
 
 use crate::{
-    board::Board, executions::Executions, fleet::Fleet, hub::Hub, recovery::Awaited,
+    board::Board, executions::Executions, fleet::Fleet, hub::Hub, local::Home, recovery::Awaited,
     settings::Settings, superseded::Superseded,
 };
 
@@ -30,6 +30,8 @@ pub(crate) struct Engine {
     pub(crate) settings: Settings,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) caller: v1::Caller,
+    /// Of the local workers.
+    pub(crate) home: Home,
     pub(crate) board: Board,
     pub(crate) hub: Hub,
     pub(crate) executions: Executions,

@@ -16,11 +16,11 @@ use futures::future::join_all;
 use rustix::process::Signal;
 
 use crate::engine::Engine;
-use marked::Mark;
+use marked::{Mark, Marked};
 use place::Place;
 use starter::Starter;
 
-pub(crate) use marked::is_local;
+pub(crate) use marked::{Home, is_local};
 
 /// Keeps as many local workers running as the settings say, until the supervisor stops.
 pub(crate) async fn keep(engine: Arc<Engine>, listens: SocketAddr) {
@@ -40,14 +40,15 @@ pub(crate) async fn keep(engine: Arc<Engine>, listens: SocketAddr) {
 
 /// The process of each place that is filled already. Those beyond the wanted number are asked
 /// to end.
-fn find(engine: &Engine, wanted: u32) -> BTreeMap<u32, u32> {
+fn find(engine: &Engine, wanted: u32) -> BTreeMap<u32, Marked> {
     let mut found = BTreeMap::new();
-    for (number, pid) in marked::find(&engine.caller.store_id) {
+    for one in marked::find(&engine.home) {
+        let (number, pid) = (one.number, one.pid);
         if number > wanted || found.contains_key(&number) {
             tracing::info!(number, pid, "a local worker is one too many: it is asked to end");
-            Mark::new(&engine.caller.store_id, number).signal(pid, Signal::TERM);
+            one.mark.signal(pid, Signal::TERM);
         } else {
-            found.insert(number, pid);
+            found.insert(number, one);
         }
     }
     found

@@ -26,7 +26,8 @@ use crate::{
     engine::{Engine, Time},
     grpc::{Bodies, Bounded, FleetApi, RegistryApi, TaskApi},
     hub::Hub,
-    local, recovery, retention,
+    local::{self, Home},
+    recovery, retention,
     settings::Settings,
     sweep, watchdog,
 };
@@ -117,6 +118,7 @@ impl Supervisor {
         let identity = parts.store.identity();
         let supervisor_id = SupervisorId::from_random(parts.entropy.bytes());
         let engine = Engine {
+            home: Home::new(&identity.store.to_string(), &settings.store),
             settings,
             hub: Hub::new(parts.store.last_outcome()),
             caller: v1::Caller {

@@ -37,8 +37,9 @@ pub struct Settings {
     #[serde(deserialize_with = "read::list")]
     pub models: Vec<String>,
     /// Set by a supervisor for a worker that it starts on its own machine: its store's id, a
-    /// slash, and the worker's number.
-    pub local: String,
+    /// digest of the store's path, the worker's number, and a random part that proves to the
+    /// supervisor who registers; with slashes between.
+    pub local: Option<SecretString>,
     /// What the supervisor demands of workers, if it does.
     pub join_token: Option<SecretString>,
     /// How long executions may go on after a request to stop; 0 to 7,200.
@@ -100,7 +101,7 @@ impl Default for Settings {
             advertise: String::new(),
             slots: limits::DEFAULT_SLOTS,
             models: Vec::new(),
-            local: String::new(),
+            local: None,
             join_token: None,
             shutdown_grace: shutdown::DEFAULT_GRACE,
             exit_without_supervisor: None,

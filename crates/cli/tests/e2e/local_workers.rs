@@ -3,9 +3,14 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
-use taskfleet_proto::v1::{TaskState, Worker, WorkerState};
+use taskfleet_proto::v1::{
+    GetStatsRequest, LocalProcess, RegisterRequest, TaskState, Worker, WorkerState,
+};
 
-use crate::fleet::{Fleet, Plan, until, until_within};
+use crate::{
+    fleet::{Fleet, Plan, until, until_within},
+    stale_store::workers_of,
+};
 
 fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
@@ -106,4 +111,64 @@ async fn a_supervisor_that_wants_none_ends_those_of_its_predecessor_at_once() {
         fleet.worker_processes().is_empty().then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn supervisors_of_a_store_and_of_its_copy_on_one_machine_have_each_their_own() {
+    let fleet = start().await;
+    let before = fleet.workers().await;
+    fleet.back_up("copy.db").await;
+    let mut beside = fleet.start_beside("copy.db").await;
+    let copies = until("the copy's supervisor has its own", || async {
+        let workers = workers_of(&beside).await;
+        let ready = workers.iter().filter(|worker| worker.state() == WorkerState::Ready);
+        (ready.count() == 2).then_some(workers)
+    })
+    .await;
+    assert!(pids(&copies).is_disjoint(&pids(&before)), "{copies:?}");
+    assert_eq!(fleet.worker_processes().len(), 4);
+
+    // One that wants none ends its own and no other.
+    beside.set_variable("TASKFLEET_SUPERVISOR__LOCAL_WORKERS", "0");
+    beside.restart().await;
+    until_within(Duration::from_secs(20), "the copy's are gone", || async {
+        let living = fleet.worker_processes();
+        pids(&copies).iter().all(|pid| !living.contains(&pid.cast_signed())).then_some(())
+    })
+    .await;
+    let after = fleet.workers().await;
+    assert_eq!((boot_ids(&after), pids(&after)), (boot_ids(&before), pids(&before)));
+    assert_eq!(fleet.worker_processes().len(), 2);
+    let id = fleet.submit("hello").await;
+    assert_eq!(fleet.ended(&id).await.state(), TaskState::Completed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_knows_only_a_local_workers_process_id_is_not_taken_for_it() {
+    let fleet = Plan::new(1).local_workers(1).start().await;
+    let (local, stranger) = match &fleet.workers().await[..] {
+        [one, other] if one.local_pid != 0 => (one.clone(), other.clone()),
+        [one, other] => (other.clone(), one.clone()),
+        others => panic!("two workers: {others:?}"),
+    };
+    let stats = fleet.fleet().get_stats(GetStatsRequest {}).await.unwrap().into_inner();
+    for proof in ["", "0123456789abcdef0123456789abcdef"] {
+        let said = LocalProcess {
+            store_id: stats.store_id.clone(),
+            number: 1,
+            pid: local.local_pid,
+            proof: proof.to_owned(),
+        };
+        let request = RegisterRequest {
+            address: stranger.address.clone(),
+            boot_id: stranger.boot_id.clone(),
+            slots: 7,
+            local: Some(said),
+            ..RegisterRequest::default()
+        };
+        fleet.registry().register(request).await.unwrap();
+        let workers = fleet.workers().await;
+        let known = workers.iter().find(|worker| worker.boot_id == stranger.boot_id).unwrap();
+        assert_eq!((known.slots, known.local_pid), (7, 0));
+    }
 }

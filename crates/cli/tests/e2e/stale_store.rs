@@ -46,7 +46,7 @@ async fn health(of: &Process, service: &str) -> ServingStatus {
     answer.unwrap().into_inner().status()
 }
 
-async fn workers_of(supervisor: &Process) -> Vec<Worker> {
+pub(crate) async fn workers_of(supervisor: &Process) -> Vec<Worker> {
     let channel = Endpoint::from_shared(format!("http://{}", supervisor.address())).unwrap();
     let mut client = FleetServiceClient::new(channel.connect_lazy());
     let answer = client.list_workers(ListWorkersRequest {}).await;

@@ -123,10 +123,7 @@ impl RegistryApi {
     }
 
     fn describe(&self, said: Registration, trust: Trust) -> Description {
-        let local = said.local.filter(|local| {
-            local.store_id == self.engine.caller.store_id
-                && is_local(&self.engine, local.number, local.pid)
-        });
+        let local = said.local.filter(|local| is_local(&self.engine, local));
         Description {
             local: local.map(|local| Local { number: local.number, pid: local.pid }),
             account: self.engine.account_of(trust, said.account, &said.provider),

@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Mark, Starter};
+use super::{Mark, Marked, Starter};
 use crate::{engine::Engine, fleet::Local};
 
 /// A process that has not registered by then never will.
@@ -50,7 +50,7 @@ impl Place {
 
     /// Keeps the place filled, at first with the process `found`, until the supervisor stops;
     /// the worker goes on then.
-    pub(super) async fn keep(mut self, found: Option<u32>) {
+    pub(super) async fn keep(mut self, found: Option<Marked>) {
         let engine = self.engine.clone();
         tokio::select! {
             () = self.fill(found) => {}
@@ -58,9 +58,9 @@ impl Place {
         }
     }
 
-    async fn fill(&mut self, found: Option<u32>) {
-        let mark = self.starter.mark(self.number);
-        let mut found = found.map(|pid| Process { pid, child: None, mark });
+    async fn fill(&mut self, found: Option<Marked>) {
+        let process = |found: Marked| Process { pid: found.pid, child: None, mark: found.mark };
+        let mut found = found.map(process);
         while !self.engine.stands_back() {
             let began = Instant::now();
             match found.take().map_or_else(|| self.start(), Ok) {
@@ -78,10 +78,11 @@ impl Place {
     }
 
     fn start(&self) -> std::io::Result<Process> {
-        let child = self.starter.start(self.number)?;
+        let mark = Mark::new(&self.engine.home, self.number, self.engine.entropy.bytes());
+        let child = self.starter.start(self.number, &mark)?;
         let pid = child.id().ok_or_else(|| std::io::Error::other("it ended at once"))?;
         tracing::info!(number = self.number, pid, "started a local worker");
-        Ok(Process { pid, child: Some(child), mark: self.starter.mark(self.number) })
+        Ok(Process { pid, child: Some(child), mark })
     }
 
     /// Returns when the process is gone.

@@ -20,7 +20,6 @@ const EXIT_WITHOUT_SUPERVISOR_SECONDS: &str = "60";
 pub(super) struct Starter {
     command: Vec<OsString>,
     supervisor: String,
-    store_id: String,
     join_token: Option<SecretString>,
 }
 
@@ -29,25 +28,19 @@ impl Starter {
         Self {
             command: engine.settings.local_worker_command.clone(),
             supervisor: reachable(listens).to_string(),
-            store_id: engine.caller.store_id.clone(),
             join_token: engine.settings.join_token.clone(),
         }
     }
 
-    pub(super) fn mark(&self, number: u32) -> Mark {
-        Mark::new(&self.store_id, number)
-    }
-
-    /// Starts the worker of one place. It inherits the environment, and with it the model
+    /// Starts the worker of one place, marked. It inherits the environment, and with it the model
     /// API's settings; it gets a process group of its own, so that a Ctrl-C meant for the
     /// supervisor does not reach it; it lives on when the supervisor is gone.
     ///
     /// # Errors
     /// When the program cannot be started.
-    pub(super) fn start(&self, number: u32) -> io::Result<Child> {
+    pub(super) fn start(&self, number: u32, mark: &Mark) -> io::Result<Child> {
         let (program, args) =
             self.command.split_first().ok_or_else(|| io::Error::other("no worker program"))?;
-        let mark = self.mark(number);
         let mut command = Command::new(program);
         command
             .args(args)

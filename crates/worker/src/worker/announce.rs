@@ -67,9 +67,15 @@ fn address(settings: &Settings, local: SocketAddr) -> String {
 
 /// Which of a supervisor's local workers this is, if it is one.
 fn local_process(settings: &Settings) -> Option<LocalProcess> {
-    let (store_id, number) = settings.local.split_once('/')?;
-    let (store_id, number) = (store_id.to_owned(), number.parse().ok()?);
-    Some(LocalProcess { store_id, number, pid: std::process::id() })
+    let mut parts = settings.local.as_ref()?.expose_secret().split('/');
+    // The second says where the store lies: the supervisor reads it from the environment.
+    let (store_id, _, number) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(LocalProcess {
+        store_id: store_id.to_owned(),
+        number: number.parse().ok()?,
+        pid: std::process::id(),
+        proof: parts.next()?.to_owned(),
+    })
 }
 
 /// For people: unique also when many run on one machine.

@@ -20,7 +20,7 @@ use super::{bounded, localhost};
 /// What a worker told its supervisor.
 #[derive(Debug)]
 pub(crate) enum Heard {
-    Register(RegisterRequest),
+    Register(Box<RegisterRequest>),
     Heartbeat(HeartbeatRequest),
     Deregister(DeregisterRequest),
 }
@@ -51,7 +51,7 @@ impl WorkerRegistry for Registry {
         &self,
         request: Request<RegisterRequest>,
     ) -> Result<Response<RegisterResponse>, Status> {
-        self.hear(Heard::Register(request.into_inner())).await?;
+        self.hear(Heard::Register(Box::new(request.into_inner()))).await?;
         Ok(Response::new(RegisterResponse {
             registration_id: "r1".into(),
             heartbeat_interval: Some(WireDuration { seconds: 0, nanos: 50_000_000 }),
@@ -104,7 +104,7 @@ impl FakeSupervisor {
     pub(crate) async fn register(&mut self) -> RegisterRequest {
         loop {
             if let Heard::Register(request) = self.next().await {
-                return request;
+                return *request;
             }
         }
     }
