@@ -104,6 +104,12 @@ impl Place {
         Self::read(text("traceparent")?, text("tracestate").unwrap_or_default())
     }
 
+    /// Whether a span that is written here goes anywhere.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        self.0.is_sampled()
+    }
+
     /// The `traceparent` header.
     #[must_use]
     pub fn traceparent(&self) -> String {

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use taskfleet_core::{
-    TaskId, Timestamp,
+    Lease, TaskId, Timestamp,
     machine::Refusal,
     queue::{Lane, LaneRead, LaneRows},
     task::TaskSpec,
@@ -32,7 +32,7 @@ pub use memory::MemoryStore;
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use types::{
     Applied, Attempt, Change, Counts, EndedPage, Identity, Keyed, NewTask, OutcomeFilter,
-    OutcomePage, Running, StoredResult, Submitted, TaskDetail, TaskMeta, Totals,
+    OutcomePage, Running, StoredResult, Submitted, TaskDetail, TaskMeta, Totals, Trace,
 };
 
 /// Keeps tasks. Every write that is answered with `Ok` is durable.
@@ -89,6 +89,13 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// When it could not be read.
     async fn specs(&self, ids: Vec<TaskId>) -> Result<Vec<(TaskId, TaskSpec)>, StoreError>;
+
+    /// What the spans of a task and of this lease of it are made of; reads neither the work nor
+    /// the result. `None`: there is no such task.
+    ///
+    /// # Errors
+    /// When it could not be read.
+    async fn trace(&self, id: TaskId, lease: Lease) -> Result<Option<Trace>, StoreError>;
 
     /// The lanes that queued tasks stand in, in their order, those after `after`; at most
     /// `limit`. What it costs grows with the lanes that are answered, not with their tasks.

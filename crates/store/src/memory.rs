@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use taskfleet_core::{
-    TaskId, Timestamp,
+    Lease, TaskId, Timestamp,
     machine::Refusal,
     queue::{Lane, LaneRead, LaneRows},
     task::TaskSpec,
@@ -22,7 +22,7 @@ use crate::{
     list::{TaskFilter, TaskPage},
     types::{
         Applied, Change, Counts, EndedPage, Identity, Keyed, NewTask, OutcomeFilter, OutcomePage,
-        Running, Submitted, TaskDetail, Totals,
+        Running, Submitted, TaskDetail, Totals, Trace,
     },
 };
 use state::State;
@@ -98,6 +98,10 @@ impl Store for MemoryStore {
 
     async fn specs(&self, ids: Vec<TaskId>) -> Result<Vec<(TaskId, TaskSpec)>, StoreError> {
         Ok(self.state().specs(&ids))
+    }
+
+    async fn trace(&self, id: TaskId, lease: Lease) -> Result<Option<Trace>, StoreError> {
+        Ok(self.state().trace(id, lease))
     }
 
     async fn lanes(&self, after: Option<Lane>, limit: usize) -> Result<Vec<Lane>, StoreError> {

@@ -19,7 +19,7 @@ use std::{
 
 use async_trait::async_trait;
 use taskfleet_core::{
-    TaskId, Timestamp,
+    Lease, TaskId, Timestamp,
     machine::Refusal,
     queue::{Lane, LaneRead, LaneRows},
     task::TaskSpec,
@@ -31,7 +31,7 @@ use crate::{
     list::{TaskFilter, TaskPage},
     types::{
         Applied, Change, Counts, EndedPage, Identity, Keyed, NewTask, OutcomeFilter, OutcomePage,
-        Running, Submitted, TaskDetail, Totals,
+        Running, Submitted, TaskDetail, Totals, Trace,
     },
 };
 use backup::Backups;
@@ -125,6 +125,10 @@ impl Store for SqliteStore {
 
     async fn specs(&self, ids: Vec<TaskId>) -> Result<Vec<(TaskId, TaskSpec)>, StoreError> {
         self.read(move |from| read::specs(from, &ids)).await
+    }
+
+    async fn trace(&self, id: TaskId, lease: Lease) -> Result<Option<Trace>, StoreError> {
+        self.read(move |from| read::trace(from, id, lease)).await
     }
 
     async fn lanes(&self, after: Option<Lane>, limit: usize) -> Result<Vec<Lane>, StoreError> {

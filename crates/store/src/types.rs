@@ -8,7 +8,7 @@ use taskfleet_core::{
     machine::{EndedLease, Event, LeaseEnd},
     outcome::{Payload, Usage},
     retry::Jitter,
-    task::{Endpoint, Holder, TaskRecord, TaskSpec, TaskState},
+    task::{Endpoint, Holder, TaskRecord, TaskSpec, TaskState, TraceContext},
 };
 
 /// Which store this is, and the epoch in which it was opened.
@@ -251,6 +251,15 @@ pub struct Attempt {
     pub possibly_paid: bool,
     /// What went wrong, for people.
     pub error: String,
+}
+
+/// What spans are made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// Where the client stands in its trace, if it said so.
+    pub context: Option<TraceContext>,
+    /// The lease, once it has ended.
+    pub attempt: Option<Attempt>,
 }
 
 /// Which outcomes are wanted; each part that is set must match.

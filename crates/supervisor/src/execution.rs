@@ -149,6 +149,10 @@ impl Engine {
         let held = held(record);
         let abandoned = self.executions.begin(held)?;
         let driving = Driving { engine: self.clone(), held };
+        let untraced = |spec: &Arc<TaskSpec>| spans::is_untraced(held.task, spec.trace.as_ref());
+        if spec.as_ref().is_some_and(untraced) {
+            self.executions.leave_untraced(held);
+        }
         // Its feed may have been forgotten since the claim, or never have been made.
         self.hub.publish(record);
         let execution = Execution {

@@ -45,6 +45,7 @@ pub(crate) enum NotBegun {
 struct Driver {
     lease: Lease,
     abandoned: CancellationToken,
+    untraced: bool,
 }
 
 /// Marks tasks as being claimed, until it is dropped.
@@ -96,7 +97,7 @@ impl Executions {
             None => {}
         }
         let abandoned = CancellationToken::new();
-        let driver = Driver { lease: held.lease, abandoned: abandoned.clone() };
+        let driver = Driver { lease: held.lease, abandoned: abandoned.clone(), untraced: false };
         drivers.insert(held.task, driver);
         Ok(abandoned)
     }
@@ -136,6 +137,21 @@ impl Executions {
         if let Some(mark) = state.claiming.get_mut(&task) {
             mark.abandoned = lease.max(mark.abandoned);
         }
+    }
+
+    /// No spans are to be written of the task of this execution, as long as it is driven.
+    pub(crate) fn leave_untraced(&self, held: Held) {
+        let drivers = &mut self.lock().drivers;
+        if let Some(driver) = drivers.get_mut(&held.task).filter(|one| one.lease == held.lease) {
+            driver.untraced = true;
+        }
+    }
+
+    /// Whether it is known that there are to be none.
+    pub(crate) fn is_untraced(&self, held: Held) -> bool {
+        let state = self.lock();
+        let driver = state.drivers.get(&held.task).filter(|driver| driver.lease == held.lease);
+        driver.is_some_and(|driver| driver.untraced)
     }
 
     /// Whether this execution has a driver, or is about to get one.

@@ -62,11 +62,22 @@ pub(crate) fn for_worker(held: Held, said: Option<&TraceContext>) -> Option<Trac
     Some(TraceContext { traceparent: place.traceparent(), tracestate: place.tracestate() })
 }
 
+/// Whether nobody will see spans of this task: asked when all that the sampler goes by is at
+/// hand anyway.
+pub(crate) fn is_untraced(task: TaskId, said: Option<&TraceContext>) -> bool {
+    Standing::of(task, said).is_none_or(|standing| !standing.task.is_sampled())
+}
+
 impl Engine {
     /// Writes the spans of what ended with this change, aside.
     pub(crate) fn write_spans(self: &Arc<Self>, applied: &Applied) {
         let ended = applied.ended.map(|ended| ended.lease);
         if !trace::is_on() || (ended.is_none() && applied.outcome.is_none()) {
+            return;
+        }
+        // Its driver has asked the sampler already, and nobody reads the store for nothing.
+        let task = applied.record.id;
+        if ended.is_some_and(|lease| self.executions.is_untraced(Held { task, lease })) {
             return;
         }
         let Ok(permit) = WRITING.try_acquire() else { return };
@@ -78,14 +89,15 @@ impl Engine {
     }
 
     async fn write_spans_of(&self, record: &TaskRecord, ended: Option<Lease>) {
-        let specs = self.store.specs(vec![record.id]).await;
-        let detail = self.store.task(record.id, 0).await;
+        let trace = self.store.trace(record.id, ended.unwrap_or(Lease::NONE)).await;
         // What cannot be read now has no spans: the store's trouble is told by who needs it.
-        let (Ok(specs), Ok(Some(detail))) = (specs, detail) else { return };
-        let said = specs.first().and_then(|(_, spec)| spec.trace.as_ref());
-        let Some(standing) = Standing::of(record.id, said) else { return };
-        if let Some(attempt) = detail.attempts.iter().find(|attempt| Some(attempt.lease) == ended) {
-            write_execution(&standing, record.id, attempt);
+        let Ok(Some(trace)) = trace else { return };
+        let Some(standing) = Standing::of(record.id, trace.context.as_ref()) else { return };
+        if !standing.task.is_sampled() {
+            return;
+        }
+        if let Some(attempt) = trace.attempt {
+            write_execution(&standing, record.id, &attempt);
         }
         if record.state.is_terminal() {
             write_task(&standing, record);

@@ -27,11 +27,6 @@ pub trait ModelApi: Send + Sync + 'static {
     /// The caller bounds its time; dropping the future must end the call at once, down to the
     /// connection to the provider.
     async fn call(&self, call: ApiCall, progress: Arc<Progress>) -> Result<Answer, Failure>;
-
-    /// The model that answers a prompt which names none.
-    fn default_model(&self) -> &str {
-        ""
-    }
 }
 
 /// Any model API.

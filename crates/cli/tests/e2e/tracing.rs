@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use taskfleet_proto::v1::{TaskSpec, TaskState};
+use taskfleet_proto::v1::{HttpRequest, TaskSpec, TaskState};
 use tokio::time::Instant;
 use tonic::{Request, metadata::MetadataValue};
 
@@ -19,8 +19,14 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 async fn submit_traced(fleet: &Fleet, content: &str) -> String {
-    let mut request = Request::new(TaskSpec { content: content.into(), ..TaskSpec::default() });
-    let traceparent = format!("00-{TRACE}-{CLIENT}-01");
+    let spec = TaskSpec { content: content.into(), ..TaskSpec::default() };
+    submit_as(fleet, spec, "01").await
+}
+
+/// With these flags of the client's: sampled is 01.
+async fn submit_as(fleet: &Fleet, spec: TaskSpec, flags: &str) -> String {
+    let mut request = Request::new(spec);
+    let traceparent = format!("00-{TRACE}-{CLIENT}-{flags}");
     let traceparent = MetadataValue::try_from(traceparent).unwrap();
     request.metadata_mut().insert("traceparent", traceparent);
     request.metadata_mut().insert("tracestate", MetadataValue::from_static("vendor=1"));
@@ -95,6 +101,36 @@ async fn a_killed_supervisor_leaves_no_hole_in_the_trace() {
     assert_eq!(fleet.ended(&id).await.state(), TaskState::Completed);
     until("all spans are there", || async { (collector.spans().len() >= 3).then_some(()) }).await;
     assert_one_trace(&collector.spans());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_has_spans_if_its_client_samples_it_whatever_the_others_do() {
+    let collector = Collector::start().await;
+    let plan = Plan::new(1)
+        .variable("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
+        .variable("OTEL_BSP_SCHEDULE_DELAY", NEVER);
+    let mut fleet = plan.start().await;
+    let request = |body: &str| TaskSpec {
+        request: Some(HttpRequest { endpoint: "/v1/chat/completions".into(), body: body.into() }),
+        ..TaskSpec::default()
+    };
+    let named = request(r#"{"model": "asked-for", "messages": []}"#);
+    let refused = TaskSpec { content: "[sim:400]".into(), ..TaskSpec::default() };
+    for spec in [&named, &refused] {
+        let (sampled, unsampled) = (
+            submit_as(&fleet, spec.clone(), "01").await,
+            submit_as(&fleet, spec.clone(), "00").await,
+        );
+        fleet.ended(&sampled).await;
+        fleet.ended(&unsampled).await;
+    }
+    stop(fleet.worker(0)).await;
+    stop(fleet.supervisor()).await;
+    let spans = collector.spans();
+    let mut names: Vec<_> = spans.iter().map(|sent| sent.span.name.as_str()).collect();
+    names.sort_unstable();
+    let calls = ["chat asked-for", "chat simulated"];
+    assert_eq!(names, [&calls[..], &["execution"; 2], &["task"; 2]].concat());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use taskfleet_core::{
-    Epoch, StoreId, TaskId, Timestamp,
+    Epoch, Lease, StoreId, TaskId, Timestamp,
     machine::Refusal,
     queue::{Lane, LaneRead, LaneRows},
     task::{TaskSpec, TaskState},
@@ -18,7 +18,7 @@ use taskfleet_core::{
 use taskfleet_store::{
     Applied, BackupError, Change, Counts, EndedPage, Identity, Keyed, MemoryStore, NewTask,
     OutcomeFilter, OutcomePage, Running, Store, StoreError, SubmitError, Submitted, TaskDetail,
-    TaskFilter, TaskPage, Totals,
+    TaskFilter, TaskPage, Totals, Trace,
 };
 
 use crate::{chance::Chance, journal::Journal};
@@ -168,6 +168,11 @@ impl Store for DiskStore {
     async fn specs(&self, ids: Vec<TaskId>) -> Result<Vec<(TaskId, TaskSpec)>, StoreError> {
         self.takes_time().await;
         self.store.specs(ids).await
+    }
+
+    async fn trace(&self, id: TaskId, lease: Lease) -> Result<Option<Trace>, StoreError> {
+        self.takes_time().await;
+        self.store.trace(id, lease).await
     }
 
     async fn lanes(&self, after: Option<Lane>, limit: usize) -> Result<Vec<Lane>, StoreError> {

@@ -22,7 +22,7 @@ use crate::{
     tally::{Before, Tally},
     types::{
         Applied, Attempt, Change, Keyed, NewTask, OutcomeFilter, OutcomePage, Running,
-        StoredResult, Submitted, TaskDetail, TaskMeta,
+        StoredResult, Submitted, TaskDetail, TaskMeta, Trace,
     },
 };
 
@@ -152,6 +152,12 @@ impl State {
     pub(super) fn specs(&self, ids: &[TaskId]) -> Vec<(TaskId, TaskSpec)> {
         let spec = |id: &TaskId| Some((*id, TaskSpec::clone(&self.tasks.get(id)?.spec)));
         ids.iter().filter_map(spec).collect()
+    }
+
+    pub(super) fn trace(&self, id: TaskId, lease: Lease) -> Option<Trace> {
+        let entry = self.tasks.get(&id)?;
+        let attempt = entry.attempts.get(&lease).cloned();
+        Some(Trace { context: entry.spec.trace.clone(), attempt })
     }
 
     pub(super) fn lanes(&self, after: Option<&Lane>, limit: usize) -> Vec<Lane> {

@@ -1,16 +1,16 @@
 //! What is read from the file, each in a snapshot of its own.
 
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, types::Value};
-use taskfleet_core::{TaskId, Timestamp, task::TaskSpec};
+use taskfleet_core::{Lease, TaskId, Timestamp, task::TaskSpec};
 
 use super::{
-    codes::{Columns, millis, size},
+    codes::{Columns, millis, signed, size},
     rows::{
-        attempt, attempt_columns, meta_columns, read_detail, read_spec, record_columns,
-        result_columns, running, running_columns,
+        attempt, attempt_columns, meta_columns, read_detail, read_spec, read_trace_context,
+        record_columns, result_columns, running, running_columns,
     },
 };
-use crate::types::{EndedPage, Keyed, OutcomeFilter, OutcomePage, Running, TaskDetail};
+use crate::types::{EndedPage, Keyed, OutcomeFilter, OutcomePage, Running, TaskDetail, Trace};
 
 pub(super) fn task(from: &Connection, id: TaskId, max_result: usize) -> Result<Option<TaskDetail>> {
     let sql = concat!(
@@ -50,6 +50,20 @@ pub(super) fn specs(from: &Connection, ids: &[TaskId]) -> Result<Vec<(TaskId, Ta
         statement.query_row([id.as_bytes()], |row| read_spec(&mut Columns::new(row))).optional()
     };
     ids.iter().filter_map(|id| spec(id).transpose()).collect()
+}
+
+pub(super) fn trace(from: &Connection, id: TaskId, lease: Lease) -> Result<Option<Trace>> {
+    let sql = "SELECT tasks.seq, rest FROM tasks JOIN specs USING (seq) WHERE id = ?1";
+    let found = from.prepare_cached(sql)?.query_row([id.as_bytes()], |row| {
+        let mut columns = Columns::new(row);
+        Ok((columns.get::<i64>()?, read_trace_context(&mut columns)?))
+    });
+    let Some((seq, context)) = found.optional()? else { return Ok(None) };
+    let sql =
+        concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE seq = ?1 AND lease = ?2");
+    let key = (seq, signed(lease.number()));
+    let attempt = from.prepare_cached(sql)?.query_row(key, attempt).optional()?;
+    Ok(Some(Trace { context, attempt }))
 }
 
 pub(super) fn keyed(from: &Connection, keys: &[String]) -> Result<Vec<Keyed>> {

@@ -269,6 +269,11 @@ fn owned(text: Option<Cow<'_, str>>) -> Option<String> {
     text.map(Cow::into_owned)
 }
 
+/// The column `rest`, of which nothing else is kept.
+pub(super) fn read_trace_context(from: &mut Columns<'_>) -> Result<Option<TraceContext>> {
+    Ok(from.json::<Rest<'static>>()?.trace())
+}
+
 /// What was asked for, put together from both its rows: the columns of the record and the
 /// meta, then `time_limit, rest, body`.
 pub(super) fn read_spec(from: &mut Columns<'_>) -> Result<(TaskId, TaskSpec)> {

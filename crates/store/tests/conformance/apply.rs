@@ -6,9 +6,9 @@ use taskfleet_core::{
     limits,
     machine::{Event, LeaseEnd, Refusal},
     outcome::{Call, End, Failure, Payload},
-    task::{Counters, TaskState},
+    task::{Counters, TaskSpec, TaskState, TraceContext},
 };
-use taskfleet_store::{Attempt, StoredResult};
+use taskfleet_store::{Attempt, StoredResult, Trace};
 
 use crate::harness::{
     Ground, LONG, at, change, completed, content, ended, failed, full_call, holder, keyed, usage,
@@ -191,6 +191,28 @@ pub(crate) async fn throttles_hand_backs_and_losses_are_counted_apart(ground: &G
     let expected =
         [LeaseEnd::Throttled, LeaseEnd::Requeued, LeaseEnd::WorkerLost, LeaseEnd::Failed];
     assert_eq!(ends.collect::<Vec<_>>(), expected);
+}
+
+pub(crate) async fn the_trace_of_a_lease_is_the_clients_context_and_that_lease_alone(
+    ground: &Ground,
+) {
+    let context = TraceContext { traceparent: "parent".into(), tracestate: String::new() };
+    let traced = TaskSpec { trace: Some(context.clone()), ..content("text") };
+    let (id, first) = ground.running(traced).await;
+    let trace = async |id, lease| ground.store.trace(id, lease).await.unwrap();
+    let running = Trace { context: Some(context), attempt: None };
+    assert_eq!(trace(id, first).await, Some(running.clone()), "it has not ended");
+    ground.apply(id, failed(first, FailureKind::ApiError, "first"), at(10)).await.unwrap();
+    let second = ground.claim(id, 2, at(100)).await;
+    ground.apply(id, Event::Lost { lease: second }, at(110)).await.unwrap();
+    for (lease, attempt) in [(first, first_attempt(first)), (second, second_attempt(second))] {
+        let expected = Trace { attempt: Some(attempt), ..running.clone() };
+        assert_eq!(trace(id, lease).await, Some(expected));
+    }
+    let waits = ground.queued(content("text")).await;
+    let nothing = Trace { context: None, attempt: None };
+    assert_eq!(trace(waits, Lease::NONE).await, Some(nothing));
+    assert_eq!(trace(TaskId::from_bytes([9; 16]), first).await, None);
 }
 
 pub(crate) async fn a_backoff_is_kept(ground: &Ground) {

@@ -65,6 +65,7 @@ promises! {
         a_task_that_ends_without_a_workers_word_says_why,
         throttles_hand_backs_and_losses_are_counted_apart,
         a_backoff_is_kept,
+        the_trace_of_a_lease_is_the_clients_context_and_that_lease_alone,
         terminal_states_never_change,
         a_cancel_on_condition_is_decided_by_the_state_that_is_written,
         a_refusal_does_not_touch_the_other_changes,

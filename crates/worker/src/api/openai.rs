@@ -112,19 +112,17 @@ impl ModelApi for OpenAi {
         match work {
             Work::Content(content) => {
                 let body = body::ContentBody::new(content, &self.model)?;
+                exchange.progress.asked_for(body.model());
                 exchange.progress.charged_to(charged_to(body.model()));
                 stream_content(&client, body, &exchange).await
             }
             Work::Request(request) => {
                 let model = body::check(&request.body)?.unwrap_or_default();
+                exchange.progress.asked_for(&model);
                 exchange.progress.charged_to(charged_to(&model));
                 forward_request(&client, request, &exchange).await
             }
         }
-    }
-
-    fn default_model(&self) -> &str {
-        &self.model
     }
 }
 

@@ -23,6 +23,7 @@ pub struct Progress {
 #[derive(Debug)]
 struct Known {
     text: TextLog,
+    asked_model: String,
     call: Call,
     started: Instant,
     sent: Option<Instant>,
@@ -33,6 +34,7 @@ impl Default for Progress {
     fn default() -> Self {
         let known = Known {
             text: TextLog::default(),
+            asked_model: String::new(),
             call: Call::new(Delivery::NotSent),
             started: Instant::now(),
             sent: None,
@@ -64,6 +66,17 @@ impl Progress {
         let mut known = self.lock();
         known.limits_came = Some(Instant::now());
         known.call.facts.rate_limits = Some(limits);
+    }
+
+    /// The model that the call asks for.
+    pub fn asked_for(&self, model: &str) {
+        model.clone_into(&mut self.lock().asked_model);
+    }
+
+    /// The model that it asks for; empty: not known, or not yet.
+    #[must_use]
+    pub fn asked_model(&self) -> String {
+        self.lock().asked_model.clone()
     }
 
     /// The budget that the call is charged to.

@@ -17,7 +17,7 @@ pub(super) async fn run(executions: Executions, execution: Arc<Execution>, mut j
     let limit = job.limit;
     let api = Arc::clone(&executions.shared.api);
     let began_ms = executions.shared.clock.unix_millis();
-    let span = CallSpan::begin(&mut job, api.default_model(), began_ms);
+    let span = CallSpan::begin(&mut job, began_ms);
     let mut booking = Booking { executions, execution, ending: unforeseen(), span };
     let call = api.call(call(&booking.execution, job), Arc::clone(booking.execution.progress()));
     // Whichever comes first, the call is dropped here, and with it its connection.
@@ -66,9 +66,8 @@ impl Drop for Booking {
         };
         let identity = self.execution.identity();
         if let Some(span) = self.span.take() {
-            let (call, now) = (self.execution.progress().call(), &self.executions.shared.clock);
-            let (task, lease) = (identity.task(), identity.lease().number());
-            span.end(&task, lease, &ending, &call, now.unix_millis());
+            let now = self.executions.shared.clock.unix_millis();
+            span.end(identity, &ending, self.execution.progress(), now);
         }
         self.executions.change(|book, now| book.finish(identity, bytes, now));
         self.execution.end(ending);

@@ -1,7 +1,6 @@
 //! The span of one call to the model API, by OpenTelemetry's semantic conventions for
 //! generative AI as of version 1.37 (August 2025).
 
-use serde::Deserialize;
 use taskfleet_core::{
     outcome::Call,
     task::{Endpoint, TraceContext, Work},
@@ -9,9 +8,10 @@ use taskfleet_core::{
 use taskfleet_runtime::trace::{self, Array, Attribute, Kind, Place, Span, StringValue, Value};
 
 use super::{
-    Job,
+    Identity, Job,
     execution::{Abort, Ending},
 };
+use crate::api::Progress;
 
 /// A call that goes on, when spans are written.
 pub(super) struct CallSpan {
@@ -19,12 +19,11 @@ pub(super) struct CallSpan {
     parent: Option<Place>,
     began_ms: u64,
     operation: &'static str,
-    model: String,
 }
 
 impl CallSpan {
     /// Before the call is made: what it carries along then says that it stands here.
-    pub(super) fn begin(job: &mut Job, default_model: &str, began_ms: u64) -> Option<Self> {
+    pub(super) fn begin(job: &mut Job, began_ms: u64) -> Option<Self> {
         if !trace::is_on() {
             return None;
         }
@@ -33,23 +32,29 @@ impl CallSpan {
         let place = Place::somewhere_under(parent.as_ref())?;
         let (traceparent, tracestate) = (place.traceparent(), place.tracestate());
         job.trace = Some(TraceContext { traceparent, tracestate });
-        let (operation, model) = asked(&job.work, default_model);
-        Some(Self { place, parent, began_ms, operation, model: trace::name(&model) })
+        Some(Self { place, parent, began_ms, operation: operation(&job.work) })
     }
 
     /// The call is over.
-    pub(super) fn end(self, task: &str, lease: u64, ending: &Ending, call: &Call, ended_ms: u64) {
+    pub(super) fn end(
+        self,
+        identity: &Identity,
+        ending: &Ending,
+        progress: &Progress,
+        ended_ms: u64,
+    ) {
+        let model = trace::name(&progress.asked_model());
         let text = |key: &'static str, said: &str| Attribute::new(key, trace::name(said));
         let mut attributes = vec![
             Attribute::new("gen_ai.operation.name", self.operation),
             Attribute::new("gen_ai.provider.name", "openai"),
-            Attribute::new("gen_ai.request.model", self.model.clone()),
-            text("taskfleet.task.id", task),
-            Attribute::new("taskfleet.lease", number(lease)),
+            Attribute::new("gen_ai.request.model", model.clone()),
+            text("taskfleet.task.id", &identity.task()),
+            Attribute::new("taskfleet.lease", number(identity.lease().number())),
         ];
-        attributes.extend(known(call));
+        attributes.extend(known(&progress.call()));
         Span {
-            name: format!("{} {}", self.operation, self.model),
+            name: format!("{} {model}", self.operation).trim_end().to_owned(),
             kind: Kind::Client,
             place: &self.place,
             parent: self.parent.as_ref(),
@@ -97,24 +102,12 @@ fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// What is asked of which model.
-fn asked(work: &Work, default_model: &str) -> (&'static str, String) {
-    #[derive(Deserialize)]
-    struct Named {
-        model: String,
-    }
+fn operation(work: &Work) -> &'static str {
     match work {
-        Work::Content(content) => {
-            let model = content.model.as_deref().unwrap_or(default_model);
-            ("chat", model.to_owned())
-        }
-        Work::Request(request) => {
-            let named: Option<Named> = serde_json::from_str(&request.body).ok();
-            let operation = match request.endpoint {
-                Endpoint::ChatCompletions | Endpoint::Responses => "chat",
-                Endpoint::Embeddings => "embeddings",
-            };
-            (operation, named.map(|named| named.model).unwrap_or_default())
-        }
+        Work::Content(_) => "chat",
+        Work::Request(request) => match request.endpoint {
+            Endpoint::ChatCompletions | Endpoint::Responses => "chat",
+            Endpoint::Embeddings => "embeddings",
+        },
     }
 }

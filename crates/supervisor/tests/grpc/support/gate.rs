@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use taskfleet_core::{
-    TaskId, Timestamp,
+    Lease, TaskId, Timestamp,
     machine::Refusal,
     queue::{Lane, LaneRead, LaneRows},
     task::TaskSpec,
@@ -11,7 +11,7 @@ use taskfleet_core::{
 use taskfleet_store::{
     Applied, BackupError, Change, Counts, EndedPage, Identity, Keyed, NewTask, OutcomeFilter,
     OutcomePage, Running, Store, StoreError, SubmitError, Submitted, TaskDetail, TaskFilter,
-    TaskPage, Totals,
+    TaskPage, Totals, Trace,
 };
 use tokio::sync::watch;
 use tonic::async_trait;
@@ -99,6 +99,10 @@ impl Store for Gate {
 
     async fn specs(&self, ids: Vec<TaskId>) -> Result<Vec<(TaskId, TaskSpec)>, StoreError> {
         self.store.specs(ids).await
+    }
+
+    async fn trace(&self, id: TaskId, lease: Lease) -> Result<Option<Trace>, StoreError> {
+        self.store.trace(id, lease).await
     }
 
     async fn lanes(&self, after: Option<Lane>, limit: usize) -> Result<Vec<Lane>, StoreError> {
