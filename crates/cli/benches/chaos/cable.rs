@@ -67,7 +67,7 @@ pub(crate) struct Relay {
     stalled: watch::Sender<bool>,
     serving: JoinSet<()>,
     /// Keeps the port while nobody listens there.
-    _reserved: Option<TcpSocket>,
+    reserved: Option<TcpSocket>,
 }
 
 #[derive(Clone, Copy)]
@@ -84,7 +84,7 @@ impl Relay {
             backend: watch::Sender::default(),
             stalled: watch::Sender::default(),
             serving: JoinSet::new(),
-            _reserved: None,
+            reserved: None,
         };
         relay.listen(socket, Way::Open);
         relay
@@ -99,12 +99,12 @@ impl Relay {
     /// to a process that is gone.
     pub(crate) async fn refuse(&mut self) {
         self.serving.shutdown().await;
-        self._reserved = Some(bound(self.address));
+        self.reserved = Some(bound(self.address));
     }
 
     /// Listens again after [`Relay::refuse`].
     pub(crate) fn listen_again(&mut self) {
-        let socket = self._reserved.take().unwrap_or_else(|| bound(self.address));
+        let socket = self.reserved.take().unwrap_or_else(|| bound(self.address));
         self.listen(socket, Way::Open);
     }
 

@@ -76,7 +76,7 @@ pub(crate) fn measure(tasks: &[History], faults: &[Fault]) -> Vec<Delays> {
         Delays::new(
             "worker stalled: its tasks started elsewhere",
             run.lost_to(Kind::WorkerStalled),
-            none,
+            goal(None, 8),
         ),
         Delays::new(
             "worker cut off: its tasks started elsewhere",

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures::future::join_all;
 use taskfleet_proto::v1::{Task, WatchTasksRequest, WatchTasksResponse};
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 use tonic::Streaming;
@@ -20,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// The watchers of a run.
 pub(crate) struct Feeds {
-    pub(crate) feeds: Vec<Feed>,
+    feeds: Vec<Feed>,
     reading: JoinSet<()>,
 }
 
@@ -28,8 +29,8 @@ pub(crate) struct Feeds {
 type Wants = fn(u32) -> bool;
 
 /// One watcher.
-pub(crate) struct Feed {
-    pub(crate) name: &'static str,
+struct Feed {
+    name: &'static str,
     wants: Wants,
     seen: Arc<Mutex<Seen>>,
     count: watch::Receiver<usize>,
@@ -59,6 +60,19 @@ impl Feeds {
         feeds
     }
 
+    /// Waits until each has seen as many outcomes as it is to see of `tasks`.
+    pub(crate) async fn complete(&self, tasks: &BTreeMap<u32, String>) {
+        join_all(self.feeds.iter().map(|feed| feed.complete(tasks))).await;
+    }
+
+    /// What is wrong with what they saw, each with the task's id.
+    pub(crate) fn wrong(
+        &self,
+        tasks: &BTreeMap<u32, String>,
+    ) -> impl Iterator<Item = (String, String)> {
+        self.feeds.iter().flat_map(|feed| feed.wrong(tasks))
+    }
+
     async fn add(&mut self, name: &'static str, wants: Wants, mut reader: Reader) {
         let (seen, count) = (Arc::clone(&reader.seen), reader.counting.subscribe());
         let mut stream = reader.open().await.expect("the fleet is ready");
@@ -70,15 +84,13 @@ impl Feeds {
 }
 
 impl Feed {
-    /// Waits until it has seen as many outcomes as it is to see of `tasks`.
-    pub(crate) async fn complete(&self, tasks: &BTreeMap<u32, String>) {
+    async fn complete(&self, tasks: &BTreeMap<u32, String>) {
         let wanted = tasks.keys().filter(|number| (self.wants)(**number)).count();
         // Fails only when the reader is gone, and then there is nothing to wait for.
         let _ = self.count.clone().wait_for(|count| *count >= wanted).await;
     }
 
-    /// What is wrong with what it saw, each with the task's id.
-    pub(crate) fn wrong(&self, tasks: &BTreeMap<u32, String>) -> Vec<(String, String)> {
+    fn wrong(&self, tasks: &BTreeMap<u32, String>) -> Vec<(String, String)> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let mut times = seen.times.clone();
         let mut wrong = Vec::new();

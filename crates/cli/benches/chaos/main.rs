@@ -38,12 +38,14 @@ mod strike;
 use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use clap::Parser;
+use taskfleet_core::Timestamp;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     cable::Cable,
     chaos::{
         delays,
+        history::{Fault, History},
         judge::{self, Broken, Judgement},
         plan,
         shape::Shape,
@@ -79,46 +81,69 @@ async fn main() -> ExitCode {
 async fn run(shape: &Shape) -> bool {
     let (mut fleet, mut cables) = start(shape).await;
     let client = Client::new(fleet.supervisor().address());
-    let feeds = Feeds::begin(shape, &client).await;
-    let (accepted, log) = (Accepted::default(), Log::starting());
-    let plan = plan::faults(shape);
-    let (supervisor, workers) = fleet.processes();
-    let (refused, ()) = tokio::join!(
-        load::submit(shape, &client, &accepted),
-        strike::all(&plan, supervisor, workers, &mut cables, &log)
-    );
-    let ids = accepted.ids();
-    let all =
-        async { futures::future::join_all(feeds.feeds.iter().map(|f| f.complete(&ids))).await };
-    // What is missing then is told by what is found.
-    let _ = timeout(ENDS_WITHIN, all).await;
-    let unrest = rest(&mut fleet, &client, shape.workers).await;
-
-    let calls = fleet.calls().await;
-    let tasks = gather::histories(shape, &client, &ids, &calls).await;
-    let began = log.began;
-    let faults = log.into_faults();
-    let mut judgement = judge::judge(&tasks, &faults);
-    judgement.broken.extend(refused.into_iter().chain(unrest).map(of_run));
-    judgement.broken.extend(unknown_calls(&calls, &ids));
-    tell_feeds(&mut judgement, &feeds, &ids);
-    let delays = delays::measure(&tasks, &faults);
-    let asked_again = accepted.asked_again();
-    let report = Report {
-        shape,
-        began,
-        faults: &faults,
-        tasks: &tasks,
-        judgement: &judgement,
-        delays: &delays,
-        asked_again,
-    };
-    report.print();
+    let driven = drive(shape, &mut fleet, &mut cables, &client).await;
+    let (tasks, judgement) = account(shape, &fleet, &client, &driven).await;
+    let delays = delays::measure(&tasks, &driven.faults);
+    Report { shape, driven: &driven, tasks: &tasks, judgement: &judgement, delays: &delays }
+        .print();
     let held = judgement.broken.is_empty();
     if !held {
         keep_logs(&fleet, shape);
     }
     held
+}
+
+/// What is known when everything is at rest again.
+pub(crate) struct Driven {
+    /// When it began.
+    pub(crate) began: Timestamp,
+    /// The accepted tasks by their numbers.
+    ids: BTreeMap<u32, String>,
+    /// Submissions that had to be asked again.
+    pub(crate) asked_again: u32,
+    /// In the order in which they struck.
+    pub(crate) faults: Vec<Fault>,
+    /// What clients were refused, what the feeds did wrong, what did not come to rest.
+    broken: Vec<Broken>,
+}
+
+/// Submits, watches and strikes, and waits until everything has ended.
+async fn drive(shape: &Shape, fleet: &mut Fleet, cables: &mut [Cable], client: &Client) -> Driven {
+    let feeds = Feeds::begin(shape, client).await;
+    let (accepted, log, plan) = (Accepted::default(), Log::starting(), plan::faults(shape));
+    let (supervisor, workers) = fleet.processes();
+    let (refused, ()) = tokio::join!(
+        load::submit(shape, client, &accepted),
+        strike::all(&plan, supervisor, workers, cables, &log)
+    );
+    let ids = accepted.ids();
+    // What is missing then is told by what is found.
+    let _ = timeout(ENDS_WITHIN, feeds.complete(&ids)).await;
+    let unrest = rest(fleet, client, shape.workers).await;
+    let of_run = refused.into_iter().chain(unrest).map(of_run);
+    let of_feeds = feeds.wrong(&ids).map(|(id, words)| Broken { task: Some(id), words });
+    Driven {
+        began: log.began,
+        asked_again: accepted.asked_again(),
+        broken: of_run.chain(of_feeds).collect(),
+        faults: log.into_faults(),
+        ids,
+    }
+}
+
+/// Asks for every task and every call, and judges them.
+async fn account(
+    shape: &Shape,
+    fleet: &Fleet,
+    client: &Client,
+    driven: &Driven,
+) -> (Vec<History>, Judgement) {
+    let calls = fleet.calls().await;
+    let tasks = gather::histories(shape, client, &driven.ids, &calls).await;
+    let mut judgement = judge::judge(&tasks, &driven.faults);
+    judgement.broken.extend(driven.broken.iter().cloned());
+    judgement.broken.extend(unknown_calls(&calls, &driven.ids));
+    (tasks, judgement)
 }
 
 /// A fleet whose workers and supervisor reach each other by cables of ours only.
@@ -168,11 +193,6 @@ fn unknown_calls(calls: &e2e::fleet::Calls, ids: &BTreeMap<u32, String>) -> Vec<
         .into_keys()
         .map(|id| of_run(format!("calls were made for {id}, which is no task")))
         .collect()
-}
-
-fn tell_feeds(judgement: &mut Judgement, feeds: &Feeds, ids: &BTreeMap<u32, String>) {
-    let wrong = feeds.feeds.iter().flat_map(|feed| feed.wrong(ids));
-    judgement.broken.extend(wrong.map(|(id, words)| Broken { task: Some(id), words }));
 }
 
 fn of_run(words: String) -> Broken {

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use taskfleet_core::Timestamp;
 
 use crate::{
+    Driven,
     chaos::{
         delays::Delays,
         history::{Fault, History},
@@ -15,20 +16,20 @@ use crate::{
     options,
 };
 
-/// Broken promises that are shown with their facts; the rest is counted.
-const SHOWN: usize = 20;
+/// Broken promises that are shown …
+const SHOWN: usize = 500;
+/// … and of these, so many with the facts of their tasks.
+const WITH_FACTS: usize = 20;
 /// Faults that are shown around the attempts of a task.
 const NEAR: Duration = Duration::from_secs(5);
 
 /// All that a run found.
 pub(crate) struct Report<'a> {
     pub(crate) shape: &'a Shape,
-    pub(crate) began: Timestamp,
-    pub(crate) faults: &'a [Fault],
+    pub(crate) driven: &'a Driven,
     pub(crate) tasks: &'a [History],
     pub(crate) judgement: &'a Judgement,
     pub(crate) delays: &'a [Delays],
-    pub(crate) asked_again: u32,
 }
 
 impl Report<'_> {
@@ -52,9 +53,9 @@ impl Report<'_> {
             shape.call,
             shape.seed
         );
-        println!("{:<62}{:>8}", "faults", self.faults.len());
+        println!("{:<62}{:>8}", "faults", self.driven.faults.len());
         for kind in Kind::ALL {
-            let count = self.faults.iter().filter(|fault| fault.kind == kind).count();
+            let count = self.driven.faults.iter().filter(|fault| fault.kind == kind).count();
             println!("  {:<60}{count:>8}", kind.words());
         }
     }
@@ -91,7 +92,7 @@ impl Report<'_> {
         }
         let unattributed = self.judgement.unattributed;
         println!("    {:<58}{unattributed:>8}  must be 0", "without a cause");
-        println!("{:<62}{:>8}", "submissions asked again", self.asked_again);
+        println!("{:<62}{:>8}", "submissions asked again", self.driven.asked_again);
     }
 
     fn broken(&self) {
@@ -103,10 +104,10 @@ impl Report<'_> {
         println!("\n{} times a promise did not hold", broken.len());
         let by_id: BTreeMap<&str, &History> =
             self.tasks.iter().map(|task| (task.id.as_str(), task)).collect();
-        for Broken { task, words } in broken.iter().take(SHOWN) {
+        for (index, Broken { task, words }) in broken.iter().take(SHOWN).enumerate() {
             let history = task.as_deref().and_then(|id| by_id.get(id));
             println!("  {}: {words}", task.as_deref().unwrap_or("the run"));
-            if let Some(history) = history {
+            if let Some(history) = history.filter(|_| index < WITH_FACTS) {
                 self.facts(history);
             }
         }
@@ -114,7 +115,7 @@ impl Report<'_> {
 
     /// The attempts, the calls and the faults near them, by the seconds of the run.
     fn facts(&self, task: &History) {
-        let at = |time: Timestamp| time.since(self.began).as_secs_f64();
+        let at = |time: Timestamp| time.since(self.driven.began).as_secs_f64();
         for attempt in &task.attempts {
             let calls = task.calls.get(&attempt.lease).copied().unwrap_or_default();
             println!(
@@ -133,7 +134,7 @@ impl Report<'_> {
                 own && fault.began <= attempt.ended + NEAR && fault.healed + NEAR >= attempt.started
             })
         };
-        for fault in self.faults.iter().filter(near) {
+        for fault in self.driven.faults.iter().filter(near) {
             println!(
                 "      {:8.3} to {:8.3} s: {}, {}",
                 at(fault.began),
