@@ -14,6 +14,7 @@ mod probe;
 mod registrant;
 mod serving;
 mod settlements;
+mod silence;
 mod standing;
 
 use std::{

@@ -31,25 +31,25 @@ impl Cable {
     }
 
     /// Breaks every connection; new ones come to nothing until [`Cable::mend`].
-    pub(crate) async fn cut(&mut self) {
-        self.to_worker.serve(Way::Cut).await;
-        self.cut_towards_supervisor().await;
+    pub(crate) fn cut(&self) {
+        self.to_worker.way.send_replace(Way::Cut);
+        self.cut_towards_supervisor();
     }
 
     /// As [`Cable::cut`], one way only.
-    pub(crate) async fn cut_towards_supervisor(&mut self) {
-        self.to_supervisor.serve(Way::Cut).await;
-    }
-
-    /// Mends what [`Cable::cut_towards_supervisor`] cut.
-    pub(crate) async fn mend_towards_supervisor(&mut self) {
-        self.to_supervisor.serve(Way::Open).await;
+    pub(crate) fn cut_towards_supervisor(&self) {
+        self.to_supervisor.way.send_replace(Way::Cut);
     }
 
     /// Breaks every connection; new ones work.
-    pub(crate) async fn mend(&mut self) {
-        self.to_worker.serve(Way::Open).await;
-        self.mend_towards_supervisor().await;
+    pub(crate) fn mend(&self) {
+        self.to_worker.way.send_replace(Way::Open);
+        self.mend_towards_supervisor();
+    }
+
+    /// As [`Cable::mend`], one way only.
+    pub(crate) fn mend_towards_supervisor(&self) {
+        self.to_supervisor.way.send_replace(Way::Open);
     }
 
     /// Not a byte comes through, in connections that are there and in new ones.
@@ -64,6 +64,8 @@ impl Cable {
 pub(crate) struct Relay {
     pub(crate) address: SocketAddr,
     backend: watch::Sender<String>,
+    /// Whatever is sent breaks the connections that are there.
+    way: watch::Sender<Way>,
     stalled: watch::Sender<bool>,
     serving: JoinSet<()>,
     /// Keeps the port while nobody listens there.
@@ -82,11 +84,12 @@ impl Relay {
         let mut relay = Self {
             address: socket.local_addr().expect("a bound socket has an address"),
             backend: watch::Sender::default(),
+            way: watch::Sender::new(Way::Open),
             stalled: watch::Sender::default(),
             serving: JoinSet::new(),
             reserved: None,
         };
-        relay.listen(socket, Way::Open);
+        relay.listen(socket);
         relay
     }
 
@@ -105,16 +108,12 @@ impl Relay {
     /// Listens again after [`Relay::refuse`].
     pub(crate) fn listen_again(&mut self) {
         let socket = self.reserved.take().unwrap_or_else(|| bound(self.address));
-        self.listen(socket, Way::Open);
+        self.listen(socket);
     }
 
-    async fn serve(&mut self, way: Way) {
-        self.serving.shutdown().await;
-        self.listen(bound(self.address), way);
-    }
-
-    fn listen(&mut self, socket: TcpSocket, way: Way) {
+    fn listen(&mut self, socket: TcpSocket) {
         let listener = socket.listen(BACKLOG).expect("its port is ours");
+        let way = self.way.subscribe();
         let (backend, stalled) = (self.backend.subscribe(), self.stalled.subscribe());
         self.serving.spawn(accept(listener, way, backend, stalled));
     }
@@ -130,15 +129,20 @@ fn bound(address: SocketAddr) -> TcpSocket {
 
 async fn accept(
     listener: TcpListener,
-    way: Way,
+    mut way: watch::Receiver<Way>,
     backend: watch::Receiver<String>,
     stalled: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
+            changed = way.changed() => match changed {
+                // It listens on meanwhile: a port that refuses says that nobody is there.
+                Ok(()) => connections.shutdown().await,
+                Err(_) => return,
+            },
             accepted = listener.accept() => {
-                let (Ok((stream, _)), Way::Open) = (accepted, way) else { continue };
+                let (Ok((stream, _)), Way::Open) = (accepted, *way.borrow()) else { continue };
                 connections.spawn(relay(stream, backend.clone(), stalled.clone()));
             }
             Some(_) = connections.join_next() => {}

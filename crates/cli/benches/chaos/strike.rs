@@ -106,16 +106,16 @@ async fn strike_worker(planned: &Planned, process: &mut Process, cable: &mut Cab
         }
         Kind::WorkerHung | Kind::WorkerPaused => pause(process, planned.lasts).await,
         Kind::WorkerCutOff => {
-            cable.cut().await;
+            cable.cut();
             sleep(planned.lasts).await;
-            cable.mend().await;
+            cable.mend();
         }
         Kind::WorkerUnheard => {
-            cable.cut_towards_supervisor().await;
+            cable.cut_towards_supervisor();
             sleep(planned.lasts).await;
-            cable.mend_towards_supervisor().await;
+            cable.mend_towards_supervisor();
         }
-        Kind::WorkerBlip => cable.mend().await,
+        Kind::WorkerBlip => cable.mend(),
         Kind::WorkerStalled => {
             cable.stall(true);
             sleep(planned.lasts).await;

@@ -13,7 +13,7 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use super::{Member, brake::Brake};
+use super::{Member, brake::Brake, silence::Silence};
 use crate::engine::Engine;
 
 /// What a probe learned.
@@ -43,7 +43,7 @@ pub(super) async fn until_silent(
     let mut rounds = interval(settings.probe_interval());
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut link, mut brake) = (None, Brake::default());
-    let (mut misses, mut deaf) = (0, 0);
+    let (mut silence, mut deaf) = (Silence::default(), 0);
     let mut before = engine.time.micros();
     loop {
         rounds.tick().await;
@@ -53,13 +53,12 @@ pub(super) async fn until_silent(
             // Another connection may bring what this one did not.
             link = None;
         }
-        if answered || member.heard_micros() > before {
+        let misses = silence.after_round(answered, began, member.heard_micros());
+        if misses == 0 {
             member.wake(engine);
-            misses = 0;
             let is_deaf = answered && is_deaf(engine, member, work, before).await;
             deaf = if is_deaf { deaf + 1 } else { 0 };
         } else {
-            misses += 1;
             member.fall_silent(engine, began);
         }
         if deaf >= settings.probe_misses {
