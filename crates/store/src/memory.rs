@@ -48,6 +48,7 @@ impl MemoryStore {
     pub fn reopen(&self, now: Timestamp) -> Self {
         let epoch = self.identity.epoch.next(now.unix_millis() / 1_000);
         let identity = Identity { epoch, former: self.identity.epoch, ..self.identity };
+        self.state().hold_backoffs(now);
         Self { identity, state: Arc::clone(&self.state) }
     }
 

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 use turmoil::Sim;
 
 use crate::{
+    net::Network,
     plan::{Fault, Host},
     world::Shared,
 };
@@ -43,6 +44,9 @@ impl Faulty {
             Fault::Cut(from, to) => self.cut(sim, from, to),
             Fault::Mend(from, to) => self.mend(sim, from, to),
             Fault::Lose(a, b) => self.lose(sim, a, b),
+            Fault::Reset(a, b) => self.on_the_way(sim, a, b, Network::reset),
+            Fault::Stall(a, b) => self.on_the_way(sim, a, b, Network::stall),
+            Fault::GoOn(a, b) => self.on_the_way(sim, a, b, Network::go_on),
         }
     }
 
@@ -60,6 +64,7 @@ impl Faulty {
             let usual = Duration::from_millis(20);
             let others = self.shared.hosts().into_iter().filter(|other| *other != host);
             others.for_each(|other| {
+                self.on_the_way(sim, host, other, Network::go_on);
                 sim.set_link_max_message_latency(host.name(), other.name(), usual);
             });
         }
@@ -93,6 +98,17 @@ impl Faulty {
         if self.shared.machines.want(host) {
             sim.bounce(host.name());
         }
+    }
+
+    fn on_the_way(
+        &self,
+        sim: &Sim<'_>,
+        a: Host,
+        b: Host,
+        happens: impl Fn(&Network, IpAddr, IpAddr),
+    ) {
+        let (a, b) = addresses(sim, a, b);
+        happens(&self.shared.network, a, b);
     }
 
     fn cut(&mut self, sim: &mut Sim<'_>, from: Host, to: Host) {

@@ -42,6 +42,12 @@ fn latency() {
     seeds::run(Family::Latency);
 }
 
+/// Connections break while both sides live: no call is made twice.
+#[test]
+fn resets() {
+    seeds::run(Family::Resets);
+}
+
 /// Connections go deaf without a word.
 #[test]
 fn loss() {

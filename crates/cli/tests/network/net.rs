@@ -1,5 +1,7 @@
 //! The transport of a simulated machine: turmoil's network behind the services' own seams.
 
+mod gate;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -12,6 +14,8 @@ use async_trait::async_trait;
 use taskfleet_runtime::transport::{BoxedIo, Connector, Listener};
 use turmoil::net::{TcpListener, TcpStream};
 
+use gate::{Gate, Gated};
+
 /// What the network does not tell: which ways are cut. Clones are the same one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Network(Arc<Mutex<Ways>>);
@@ -21,6 +25,10 @@ struct Ways {
     cut: BTreeSet<(IpAddr, IpAddr)>,
     /// How often everything on a way was lost.
     losses: BTreeMap<(IpAddr, IpAddr), u64>,
+    /// Of the connections that are made now, by their ends, the lower address first.
+    gates: BTreeMap<(IpAddr, IpAddr), Gate>,
+    /// Of those that stand still.
+    closed: BTreeMap<(IpAddr, IpAddr), Vec<Gate>>,
 }
 
 impl Network {
@@ -38,6 +46,35 @@ impl Network {
         *self.lock().losses.entry((from, to)).or_default() += 1;
     }
 
+    /// Every connection between the two breaks, and both hear of it.
+    pub(crate) fn reset(&self, one: IpAddr, other: IpAddr) {
+        let (of, mut ways) = (pair(one, other), self.lock());
+        let closed = ways.closed.remove(&of).unwrap_or_default();
+        let gates: Vec<Gate> = ways.gates.remove(&of).into_iter().chain(closed).collect();
+        drop(ways);
+        gates.iter().for_each(Gate::break_all);
+    }
+
+    /// Nothing is read from the connections between the two, until they are told to go on.
+    /// New ones work.
+    pub(crate) fn stall(&self, one: IpAddr, other: IpAddr) {
+        let (of, mut ways) = (pair(one, other), self.lock());
+        if let Some(gate) = ways.gates.remove(&of) {
+            gate.close();
+            ways.closed.entry(of).or_default().push(gate);
+        }
+    }
+
+    pub(crate) fn go_on(&self, one: IpAddr, other: IpAddr) {
+        let closed = self.lock().closed.remove(&pair(one, other));
+        closed.iter().flatten().for_each(Gate::open);
+    }
+
+    /// The gate of a connection that is made now.
+    fn gate(&self, one: IpAddr, other: IpAddr) -> Gate {
+        self.lock().gates.entry(pair(one, other)).or_default().clone()
+    }
+
     pub(crate) fn is_cut(&self, from: IpAddr, to: IpAddr) -> bool {
         self.lock().cut.contains(&(from, to))
     }
@@ -49,6 +86,10 @@ impl Network {
     fn lock(&self) -> MutexGuard<'_, Ways> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn pair(one: IpAddr, other: IpAddr) -> (IpAddr, IpAddr) {
+    (one.min(other), one.max(other))
 }
 
 /// Connects from one machine.
@@ -75,7 +116,8 @@ impl Connector for SimConnector {
             let lost = was_cut || self.network.losses(self.own, peer) != losses;
             match dialled {
                 Ok(stream) if !self.network.is_cut(peer, self.own) => {
-                    return Ok(Box::new(stream));
+                    let gate = self.network.gate(self.own, peer);
+                    return Ok(Box::new(Gated::new(stream, gate)));
                 }
                 Err(error) if !lost => return Err(error),
                 Ok(_) | Err(_) => tokio::time::sleep(SYN_AGAIN).await,
@@ -86,15 +128,17 @@ impl Connector for SimConnector {
 
 /// Listens on one machine.
 pub(crate) struct SimListener {
+    own: IpAddr,
+    network: Network,
     inner: TcpListener,
     addr: SocketAddr,
 }
 
 impl SimListener {
-    pub(crate) async fn bind(port: u16) -> io::Result<Self> {
+    pub(crate) async fn bind(own: IpAddr, network: Network, port: u16) -> io::Result<Self> {
         let inner = TcpListener::bind(("0.0.0.0", port)).await?;
         let addr = inner.local_addr()?;
-        Ok(Self { inner, addr })
+        Ok(Self { own, network, inner, addr })
     }
 }
 
@@ -106,6 +150,7 @@ impl Listener for SimListener {
 
     async fn accept(&mut self) -> io::Result<(BoxedIo, SocketAddr)> {
         let (stream, peer) = self.inner.accept().await?;
-        Ok((Box::new(stream), peer))
+        let gate = self.network.gate(self.own, peer.ip());
+        Ok((Box::new(Gated::new(stream, gate)), peer))
     }
 }

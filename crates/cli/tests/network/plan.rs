@@ -20,6 +20,8 @@ pub(crate) enum Family {
     /// Messages are slow and connections stand still for a while, never long enough for a
     /// verdict.
     Latency,
+    /// Connections break, loudly.
+    Resets,
     /// What is on its way gets lost, and with it connections; latencies jump.
     Loss,
     /// The network between supervisor and workers, or clients, is cut, both ways or one.
@@ -31,10 +33,11 @@ pub(crate) enum Family {
 }
 
 impl Family {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::SupervisorCrashes,
         Self::WorkerCrashes,
         Self::Latency,
+        Self::Resets,
         Self::Loss,
         Self::Partitions,
         Self::Clocks,
@@ -47,11 +50,18 @@ impl Family {
             Self::SupervisorCrashes => "supervisor_crashes",
             Self::WorkerCrashes => "worker_crashes",
             Self::Latency => "latency",
+            Self::Resets => "resets",
             Self::Loss => "loss",
             Self::Partitions => "partitions",
             Self::Clocks => "clocks",
             Self::Mixed => "mixed",
         }
+    }
+
+    /// Whether wall clocks jump. A throttle's backoff may then last ten minutes over a restart,
+    /// the most that a Retry-After is believed.
+    const fn has_jumps(self) -> bool {
+        matches!(self, Self::Clocks | Self::Mixed)
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
@@ -123,16 +133,17 @@ impl Plan {
             family,
             seed,
             workers,
-            tasks: (0..count).map(|_| TaskPlan::draw(&mut tasks)).collect(),
+            tasks: (0..count).map(|_| TaskPlan::draw(&mut tasks, family)).collect(),
             latency: chance.millis(5, 60),
             faults,
             heal_at: HEAL_AT,
         }
     }
 
-    /// Whether anything of it can look like the death of a worker.
+    /// Whether anything in it is, or looks like, the death of a worker.
     pub(crate) const fn loses_workers(&self) -> bool {
-        !matches!(self.family, Family::SupervisorCrashes | Family::Latency | Family::Clocks)
+        use Family::{Clocks, Latency, Resets, SupervisorCrashes};
+        !matches!(self.family, SupervisorCrashes | Latency | Resets | Clocks)
     }
 
     /// As it stands in the content of the task.
@@ -152,11 +163,12 @@ impl Plan {
 }
 
 impl TaskPlan {
-    fn draw(chance: &mut Chance) -> Self {
+    fn draw(chance: &mut Chance, family: Family) -> Self {
         let at = Duration::from_millis(chance.below(SUBMIT_UNTIL_MS));
         let mut calls = Vec::new();
         while calls.len() < 2 && chance.one_in(8) {
             let end = match chance.below(3) {
+                _ if family.has_jumps() => CallEnd::Broken,
                 0 => CallEnd::Broken,
                 1 => CallEnd::SlowDown(None),
                 _ => CallEnd::SlowDown(Some(chance.millis(100, 3_000))),

@@ -9,7 +9,7 @@ use std::{
 use crate::plan::Family;
 
 /// Seeds of each family, unless `SEEDS` says otherwise.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 60;
 /// `family seed how`, for the process that simulates it.
 pub(crate) const SIMULATE: &str = "SIMULATE";
 /// Runs the seeds of a family; panics when a promise was broken.

@@ -33,7 +33,7 @@ pub(crate) async fn supervisor(shared: Shared) -> turmoil::Result {
     let (clock, entropy) = (shared.clock(Host::Supervisor), shared.entropy(&process));
     let store = shared.disk.open(Timestamp::from_unix_millis(clock.unix_millis()));
     let parts = taskfleet_supervisor::Parts {
-        listener: listen(SUPERVISOR_PORT).await?,
+        listener: shared.listen(Host::Supervisor, SUPERVISOR_PORT).await?,
         connector: shared.connector(Host::Supervisor),
         store: Arc::new(store),
         clock,
@@ -55,7 +55,7 @@ pub(crate) async fn worker(shared: Shared, index: usize) -> turmoil::Result {
         journal: shared.journal.clone(),
     };
     let parts = taskfleet_worker::Parts {
-        listener: listen(WORKER_PORT).await?,
+        listener: shared.listen(host, WORKER_PORT).await?,
         connector: shared.connector(host),
         api: Arc::new(api),
         clock: shared.clock(host),
@@ -88,14 +88,15 @@ async fn down() -> turmoil::Result {
     std::future::pending().await
 }
 
-async fn listen(port: u16) -> std::io::Result<BoxedListener> {
-    Ok(Box::new(SimListener::bind(port).await?))
-}
-
 impl Shared {
     pub(crate) fn connector(&self, host: Host) -> SharedConnector {
         let own: IpAddr = turmoil::lookup(host.name());
         Arc::new(SimConnector { own, network: self.network.clone() })
+    }
+
+    async fn listen(&self, host: Host, port: u16) -> std::io::Result<BoxedListener> {
+        let own: IpAddr = turmoil::lookup(host.name());
+        Ok(Box::new(SimListener::bind(own, self.network.clone(), port).await?))
     }
 
     /// A wall clock of its own, which may jump.

@@ -11,6 +11,7 @@ use taskfleet_core::{
     Epoch, Lease, TaskId, Timestamp,
     machine::Refusal,
     queue::{Lane, LaneRead, LaneRows},
+    retry,
     task::{TaskRecord, TaskSpec, TaskState, Work},
 };
 
@@ -117,6 +118,16 @@ impl State {
             Some(Keyed { key, id, digest, state })
         };
         keys.into_iter().filter_map(known).collect()
+    }
+
+    /// As when a file is opened: no backoff lasts longer than the longest of its kind.
+    pub(super) fn hold_backoffs(&mut self, now: Timestamp) {
+        for Entry { record, .. } in self.tasks.values_mut() {
+            if record.state == TaskState::Queued {
+                let latest = now + retry::longest(record.kind, &record.retry);
+                record.not_before = record.not_before.map(|until| until.min(latest));
+            }
+        }
     }
 
     pub(super) fn apply(&mut self, change: Change, now: Timestamp) -> Result<Applied, Refusal> {

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     api::{Call, Ended},
-    plan::{CallEnd, Family, Host, Plan},
+    plan::{CallEnd, Host, Plan},
 };
 
 /// How long after a fault of the network a connection may still be deaf.
@@ -83,7 +83,7 @@ fn cause(plan: &Plan, first: &Call, second: &Call) -> Option<Cause> {
     let may_be_deaf = |at: Duration| first.began <= at + DEAF_FOR && at <= second.began;
     let mut cut_off =
         plan.faults.iter().filter(|(_, fault)| fault.disturbs(Host::Supervisor, worker));
-    if plan.family != Family::Latency && cut_off.any(|(at, _)| may_be_deaf(*at)) {
+    if plan.loses_workers() && cut_off.any(|(at, _)| may_be_deaf(*at)) {
         return Some(Cause::Network);
     }
     None

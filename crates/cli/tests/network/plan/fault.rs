@@ -32,6 +32,13 @@ pub(crate) enum Fault {
     Mend(Host, Host),
     /// What is on its way between the two is lost, and with it the connections.
     Lose(Host, Host),
+    /// Every connection between the two breaks, and both are told.
+    Reset(Host, Host),
+    /// Nothing is read from the connections that are between the two, as from a socket whose
+    /// buffer nobody looks at; new ones work.
+    Stall(Host, Host),
+    /// They are read again.
+    GoOn(Host, Host),
     /// Messages between the two take up to this long.
     Slow(Host, Host, Duration),
     /// The wall clock jumps by so many seconds.
@@ -54,11 +61,14 @@ impl Fault {
         matches!(self, Self::Kill(at) | Self::SwitchOff(at) | Self::Stop(at) if at == host)
     }
 
-    /// Whether it disturbs the way between the two.
+    /// Whether it disturbs the way between the two, so that one of them may seem dead. A broken
+    /// connection does not: it is made anew.
     pub(crate) fn disturbs(self, one: Host, other: Host) -> bool {
         match self {
             Self::Hold(a, b)
             | Self::Release(a, b)
+            | Self::Stall(a, b)
+            | Self::GoOn(a, b)
             | Self::Cut(a, b)
             | Self::Mend(a, b)
             | Self::Lose(a, b)
@@ -86,6 +96,9 @@ impl fmt::Display for Fault {
             Self::Cut(from, to) => write!(f, "{from} to {to} is cut"),
             Self::Mend(from, to) => write!(f, "{from} to {to} is mended"),
             Self::Lose(a, b) => write!(f, "what is on its way between {a} and {b} is lost"),
+            Self::Reset(a, b) => write!(f, "every connection between {a} and {b} breaks"),
+            Self::Stall(a, b) => write!(f, "what connects {a} and {b} stands still"),
+            Self::GoOn(a, b) => write!(f, "what connected {a} and {b} goes on"),
             Self::Slow(a, b, up_to) => write!(f, "{a} and {b} are up to {up_to:?} apart"),
             Self::Jump(host, seconds) => write!(f, "the clock of {host} jumps by {seconds} s"),
         }

@@ -13,10 +13,14 @@ pub(super) fn of(family: Family, seed: u64, workers: usize, until: Duration) -> 
     let all: Vec<Host> = (0..workers).map(Host::Worker).collect();
     let each = all.iter().copied();
     match family {
-        Family::SupervisorCrashes => drawing.crashes(Host::Supervisor, 1),
+        Family::SupervisorCrashes => {
+            drawing.crashes(Host::Supervisor, 1);
+            drawing.old_requests(&all);
+        }
         Family::WorkerCrashes => each.for_each(|worker| drawing.crashes(worker, 2)),
         Family::Latency => drawing.ways(&all, Drawing::delays),
         Family::Loss => drawing.ways(&all, Drawing::losses),
+        Family::Resets => drawing.ways(&all, Drawing::resets),
         Family::Partitions => drawing.ways(&all, Drawing::cuts),
         Family::Clocks => {
             drawing.crashes(Host::Supervisor, 2);
@@ -78,7 +82,7 @@ impl Drawing {
 
     fn jumps(&mut self, host: Host) {
         self.course(&format!("clock of {host}"), 1, |chance| {
-            let seconds = chance.pick(&[-1, 1, 60, 3_600]);
+            let seconds = chance.pick(&[-3_600, -60, -1, 1, 60, 3_600]);
             (vec![(Duration::ZERO, Fault::Jump(host, seconds))], Duration::ZERO)
         });
     }
@@ -89,7 +93,34 @@ impl Drawing {
     }
 
     fn delays(&mut self, host: Host) {
-        self.course(&format!("delays of {host}"), 1, |chance| delay(chance, host, 3_000, 150));
+        self.course(&format!("delays of {host}"), 1, |chance| match chance.below(3) {
+            0 => stall(chance, host),
+            _ => delay(chance, host, 3_000, 150),
+        });
+    }
+
+    /// What a supervisor sent before it died is read long after, when another one has been
+    /// there: around half of its ends, workers stop reading.
+    fn old_requests(&mut self, workers: &[Host]) {
+        let ends: Vec<Duration> = self.times(|fault| fault.ends(Host::Supervisor)).collect();
+        let starts: Vec<Duration> =
+            self.times(|fault| fault == Fault::Start(Host::Supervisor)).collect();
+        let mut chance = self.chance("old requests");
+        for (end, start) in ends.into_iter().zip(starts) {
+            for worker in workers {
+                if chance.one_in(2) {
+                    continue;
+                }
+                let (from, until) = (chance.millis(0, 150), chance.millis(0, 1_500));
+                let (from, until) = (end.saturating_sub(from), start + until);
+                self.faults.push((from, Fault::Stall(Host::Supervisor, *worker)));
+                self.faults.push((until, Fault::GoOn(Host::Supervisor, *worker)));
+            }
+        }
+    }
+
+    fn times(&self, of: impl Fn(Fault) -> bool) -> impl Iterator<Item = Duration> {
+        self.faults.iter().filter(move |(_, fault)| of(*fault)).map(|(at, _)| *at)
     }
 
     fn losses(&mut self, host: Host) {
@@ -99,14 +130,20 @@ impl Drawing {
         });
     }
 
+    fn resets(&mut self, host: Host) {
+        self.course(&format!("resets of {host}"), 1, |_| reset(host));
+    }
+
     fn cuts(&mut self, host: Host) {
         self.course(&format!("cuts of {host}"), 2, |chance| cut(chance, host));
     }
 
     fn anything(&mut self, host: Host) {
-        self.course(&format!("network of {host}"), 4, |chance| match chance.below(4) {
+        self.course(&format!("network of {host}"), 4, |chance| match chance.below(6) {
             0 => delay(chance, host, 8_000, 700),
-            1 => (vec![(Duration::ZERO, Fault::Lose(Host::Supervisor, host))], Duration::ZERO),
+            5 => stall(chance, host),
+            1 => reset(host),
+            2 => (vec![(Duration::ZERO, Fault::Lose(Host::Supervisor, host))], Duration::ZERO),
             _ => cut(chance, host),
         });
     }
@@ -129,6 +166,20 @@ fn delay(chance: &mut Chance, host: Host, hold_ms: u64, slow_ms: u64) -> (Timed,
         (lasts, Fault::Slow(supervisor, host, Duration::from_millis(20))),
     ];
     (faults, lasts)
+}
+
+/// Shorter than whoever waits for an answer on it waits.
+fn stall(chance: &mut Chance, host: Host) -> (Timed, Duration) {
+    let (supervisor, lasts) = (Host::Supervisor, chance.millis(50, 3_000));
+    let faults = vec![
+        (Duration::ZERO, Fault::Stall(supervisor, host)),
+        (lasts, Fault::GoOn(supervisor, host)),
+    ];
+    (faults, lasts)
+}
+
+fn reset(host: Host) -> (Timed, Duration) {
+    (vec![(Duration::ZERO, Fault::Reset(Host::Supervisor, host))], Duration::ZERO)
 }
 
 fn cut(chance: &mut Chance, host: Host) -> (Timed, Duration) {
