@@ -33,12 +33,14 @@ pub(crate) enum Former {
 }
 
 /// The line of the history that [`decide`] has to know: that of an outcome which comes after
-/// its lease ended; and when time is over, the last one, for it says what kept the task.
+/// its lease ended, and of a lease that is told not to have started though it was lost before;
+/// and when time is over, the last one, for it says what kept the task.
 pub(crate) fn former(record: &TaskRecord, event: &Event) -> Option<Former> {
     match event {
         Event::Ended { lease, .. } if record.holder.is_none() || *lease != record.lease => {
             Some(Former::Of(*lease))
         }
+        Event::NotStarted { lease } => Some(Former::Of(*lease)),
         Event::Expire if record.counters.returns() > 0 => Some(Former::Last),
         _ => None,
     }
@@ -100,6 +102,9 @@ fn attempt(
         Event::Ended { outcome, .. } => Some(&outcome.call),
         _ => None,
     };
+    // Of a lease that was lost: that its worker never heard of it takes nothing back.
+    let was_paid = matches!(event, Event::NotStarted { .. })
+        && former.as_ref().is_some_and(|former| former.possibly_paid);
     let (worker, boot_id, started_at) = whose(claim, former, now);
     Attempt {
         lease: ended.lease,
@@ -113,7 +118,7 @@ fn attempt(
         http_status: call.and_then(|call| call.http_status),
         provider_request_id: call.map(|call| call.provider_request_id.clone()).unwrap_or_default(),
         usage: call.and_then(|call| call.usage),
-        possibly_paid: ended.possibly_paid,
+        possibly_paid: ended.possibly_paid || was_paid,
         error: words::of_lease(event),
     }
 }

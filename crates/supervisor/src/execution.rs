@@ -111,6 +111,30 @@ impl Engine {
         self.drive(member, record, None, slot) != Err(NotBegun::Abandoned)
     }
 
+    /// Follows those executions that run after all: a loss that was written before they were
+    /// adopted abandons them, too. The others are answered: the worker is to be told of them.
+    pub(crate) async fn follow_or_leave(
+        self: &Arc<Self>,
+        member: &Arc<Member>,
+        abandoned: Vec<Held>,
+    ) -> Vec<Held> {
+        let mut over = Vec::new();
+        for held in abandoned {
+            // From before it is read: it may be cancelled before its driver has begun.
+            let marked = self.executions.claiming(vec![held.task]);
+            let read = self.store.task(held.task, 0).await;
+            let runs =
+                read.ok().flatten().map(|detail| detail.record).filter(|record| {
+                    record.lease == held.lease && record.state == TaskState::Running
+                });
+            if !runs.is_some_and(|record| self.attach(member, &record)) {
+                over.push(held);
+            }
+            drop(marked);
+        }
+        over
+    }
+
     /// Follows executions that the store knows and nobody here follows (any more). Those that
     /// were abandoned meanwhile are answered: the worker is to be told of them.
     pub(crate) async fn follow_again(
@@ -358,7 +382,7 @@ impl Execution {
     async fn read(&self, mut messages: Streaming<TaskResponse>, first: TaskResponse) -> StreamEnd {
         let mut message = first;
         loop {
-            self.member.hear_at_work(self.engine.time.micros());
+            self.member.hear(self.engine.time.micros());
             if !self.is_meant(&message) || !self.keep_text(&message) {
                 return StreamEnd::Broken;
             }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Default)]
 pub(crate) struct Executions {
     state: Mutex<State>,
-    /// A driver has ended.
+    /// A driver has ended, or a mark was taken away.
     ended: Notify,
 }
 
@@ -65,6 +65,8 @@ impl Drop for Claiming<'_> {
                 }
             }
         }
+        drop(state);
+        self.executions.ended.notify_waiters();
     }
 }
 
@@ -111,21 +113,18 @@ impl Executions {
         self.ended.notify_waiters();
     }
 
-    /// Waits until none of these executions has a driver.
+    /// Waits until none of these executions has a driver, and no task of theirs is just
+    /// being claimed.
     pub(crate) async fn undriven(&self, all: &[Held]) {
         loop {
             let mut ended = pin!(self.ended.notified());
             // Before looking: one that ends in between is not missed.
             ended.as_mut().enable();
-            if !all.iter().any(|held| self.is_driven(*held)) {
+            if !all.iter().any(|held| self.is_ours(*held)) {
                 return;
             }
             ended.await;
         }
-    }
-
-    fn is_driven(&self, held: Held) -> bool {
-        self.lock().drivers.get(&held.task).is_some_and(|driver| driver.lease == held.lease)
     }
 
     /// The execution is over by other means: its driver lets go of it, or never begins.

@@ -92,9 +92,15 @@ impl Default for Feed {
 }
 
 /// How far a task has come: of two of its states the later one is greater.
-fn progress(record: &TaskRecord) -> (bool, Lease, u32, bool) {
-    let running = record.state == TaskState::Running;
-    (record.state.is_terminal(), record.lease, record.counters.returns(), running)
+fn progress(record: &TaskRecord) -> (bool, Lease, u32, u8) {
+    let step = match record.state {
+        // It was lost, and may be adopted once more.
+        TaskState::Queued if record.lease_unheard => 0,
+        TaskState::Running => 1,
+        // It was taken back, which counts as no return.
+        _ => 2,
+    };
+    (record.state.is_terminal(), record.lease, record.counters.returns(), step)
 }
 
 impl Feed {

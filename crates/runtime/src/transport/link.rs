@@ -3,7 +3,10 @@
 use std::{
     error::Error as _,
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -30,6 +33,7 @@ pub struct Link {
     closed: CancellationToken,
     leaving: CancellationToken,
     cut: CancellationToken,
+    received: Arc<AtomicU64>,
 }
 
 /// Whether a connection that is silent is kept alive by HTTP/2 pings.
@@ -87,11 +91,15 @@ impl Link {
     ) -> Result<Self, LinkError> {
         let endpoint = endpoint(keep_alive, authority)?;
         let (closed, leaving) = (CancellationToken::new(), CancellationToken::new());
-        let cut = CancellationToken::new();
-        let ends = LinkEnds { closed: closed.clone().drop_guard(), cut: cut.clone() };
+        let (cut, received) = (CancellationToken::new(), Arc::default());
+        let ends = LinkEnds {
+            closed: closed.clone().drop_guard(),
+            cut: cut.clone(),
+            received: Arc::clone(&received),
+        };
         let dial = once(connector.clone(), authority.to_owned(), ends, leaving.clone());
         match tokio::time::timeout(limit, endpoint.connect_with_connector(dial)).await {
-            Ok(Ok(channel)) => Ok(Self { channel, closed, leaving, cut }),
+            Ok(Ok(channel)) => Ok(Self { channel, closed, leaving, cut, received }),
             Ok(Err(error)) => Err(LinkError::Connect(error)),
             Err(_) => Err(LinkError::Timeout(limit)),
         }
@@ -137,6 +145,12 @@ impl Link {
     /// keep its streams waiting for ever.
     pub fn cut(&self) {
         self.cut.cancel();
+    }
+
+    /// How many bytes the peer has sent so far, of whatever.
+    #[must_use]
+    pub fn received_bytes(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
     /// Whether the connection is gone.
@@ -205,8 +219,10 @@ fn once(
             leaving.cancel();
         }
         async move {
-            let LinkEnds { closed, cut } = ends.ok_or_else(|| io::Error::other(TakesNoMore))?;
-            let io = Box::new(Severable::new(connector.connect(&authority).await?, cut));
+            let LinkEnds { closed, cut, received } =
+                ends.ok_or_else(|| io::Error::other(TakesNoMore))?;
+            let io = connector.connect(&authority).await?;
+            let io = Box::new(Severable::new(io, cut, received));
             Ok(TokioIo::new(Carrying { io, carried: closed }))
         }
     })
@@ -216,6 +232,7 @@ fn once(
 struct LinkEnds {
     closed: DropGuard,
     cut: CancellationToken,
+    received: Arc<AtomicU64>,
 }
 
 /// Tells of its end by being dropped, which HTTP/2 does as soon as the connection ends.

@@ -3,6 +3,10 @@
 use std::{
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -14,13 +18,26 @@ use super::BoxedIo;
 /// A connection that fails as soon as it is cut, though its peer says nothing.
 pub(super) struct Severable {
     io: BoxedIo,
-    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    cut: CancellationToken,
+    until_cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    received: Arc<AtomicU64>,
 }
 
 impl Severable {
-    pub(super) fn new(io: BoxedIo, cut: CancellationToken) -> Self {
-        Self { io, cut: Box::pin(cut.cancelled_owned()) }
+    /// `received` counts the bytes that come.
+    pub(super) fn new(io: BoxedIo, cut: CancellationToken, received: Arc<AtomicU64>) -> Self {
+        let until_cut = Box::pin(cut.clone().cancelled_owned());
+        Self { io, cut, until_cut, received }
     }
+
+    /// HTTP/2 reads nothing while a ping of it waits to be written.
+    fn check(&self) -> io::Result<()> {
+        if self.cut.is_cancelled() { Err(aborted()) } else { Ok(()) }
+    }
+}
+
+fn aborted() -> io::Error {
+    io::Error::from(io::ErrorKind::ConnectionAborted)
 }
 
 impl AsyncRead for Severable {
@@ -29,11 +46,14 @@ impl AsyncRead for Severable {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // HTTP/2 always waits for something to read: this is where it is woken.
-        if self.cut.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(io::Error::from(io::ErrorKind::ConnectionAborted)));
+        // HTTP/2 nearly always waits for something to read: this is where it is woken.
+        if self.until_cut.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(aborted()));
         }
-        Pin::new(&mut self.io).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.io).poll_read(cx, buf);
+        self.received.fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
+        read
     }
 }
 
@@ -43,10 +63,12 @@ impl AsyncWrite for Severable {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.check()?;
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check()?;
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
@@ -59,6 +81,7 @@ impl AsyncWrite for Severable {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.check()?;
         Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 

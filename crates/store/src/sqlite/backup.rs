@@ -139,12 +139,14 @@ fn copy(from: &Connection, to: &Path, unwanted: &dyn Fn() -> bool) -> Result<(),
     }
 }
 
-/// What runs was given out by the original, which goes on: whoever serves the copy leaves its
-/// outcomes with the workers, so that the original still finds them there.
+/// What runs, or was lost and may still be reported, was given out by the original, which
+/// goes on: whoever serves the copy leaves its outcomes with the workers, so that the original
+/// still finds them there.
 fn lend(copy: &Connection) -> rusqlite::Result<()> {
     // The header that was copied says that it has a write-ahead log.
     copy.pragma_update_and_check(None, "journal_mode", "off", |_| Ok(()))?;
-    copy.execute("UPDATE tasks SET lease_borrowed = 1 WHERE state = 1", []).map(drop)
+    let sql = "UPDATE tasks SET lease_borrowed = 1 WHERE state = 1 OR state = 0 AND lease_unheard";
+    copy.execute(sql, []).map(drop)
 }
 
 fn of_sqlite(error: &rusqlite::Error) -> BackupError {

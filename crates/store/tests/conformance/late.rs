@@ -25,6 +25,15 @@ pub(crate) async fn a_late_good_outcome_replaces_the_lost_line(ground: &Ground) 
     assert_eq!((line.possibly_paid, line.usage), (false, Some(usage(3))));
 }
 
+pub(crate) async fn a_lost_lease_that_is_adopted_and_not_held_stays_possibly_paid(ground: &Ground) {
+    let (id, lease) = ground.running(content("text")).await;
+    ground.apply(id, Event::Lost { lease }, at(1)).await.unwrap();
+    assert!(ground.attempts(id).await[0].possibly_paid);
+    ground.apply(id, Event::Adopt { lease, holder: holder(1) }, at(2)).await.unwrap();
+    ground.apply(id, Event::NotStarted { lease }, at(3)).await.unwrap();
+    assert!(ground.attempts(id).await[0].possibly_paid, "it may have been called before");
+}
+
 pub(crate) async fn a_stale_outcome_changes_nothing_but_its_usage_is_recorded(ground: &Ground) {
     let (id, old) = ground.running(content("text")).await;
     ground.apply(id, Event::Lost { lease: old }, at(1)).await.unwrap();

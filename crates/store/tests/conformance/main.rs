@@ -76,6 +76,7 @@ promises! {
     }
     late {
         a_late_good_outcome_replaces_the_lost_line,
+        a_lost_lease_that_is_adopted_and_not_held_stays_possibly_paid,
         a_stale_outcome_changes_nothing_but_its_usage_is_recorded,
         the_usage_of_a_cancelled_call_is_recorded,
         a_late_word_that_knows_less_takes_nothing_away,

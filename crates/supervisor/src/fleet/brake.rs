@@ -13,9 +13,12 @@ const LEAST_FLEET: usize = 4;
 /// Rounds that are waited for more.
 const ROUNDS: u32 = 2;
 
-/// The brake on the verdict about one silence of one worker.
+/// The brake on the verdicts about one worker.
 #[derive(Default)]
 pub(super) struct Brake {
+    /// When the silence began that it acts on.
+    since: Option<u64>,
+    /// For how many rounds it has held in that.
     rounds: u32,
 }
 
@@ -23,9 +26,8 @@ impl Brake {
     /// Whether to wait one round more before this worker is given up.
     pub(super) fn holds(&mut self, engine: &Arc<Engine>, member: &Member) -> bool {
         let (silent, fleet) = silent_with(engine, member);
-        let holds = self.rounds < ROUNDS && is_much(silent, fleet);
+        let holds = self.waits(member.silent_since(), is_much(silent, fleet));
         if holds {
-            self.rounds += 1;
             let worker = member.name();
             tracing::warn!(
                 worker,
@@ -33,10 +35,18 @@ impl Brake {
                 fleet,
                 "much of the fleet is silent, waiting one round more"
             );
-        } else {
-            self.rounds = 0;
         }
         holds
+    }
+
+    /// Each silence is waited for anew.
+    fn waits(&mut self, since: Option<u64>, is_much: bool) -> bool {
+        if self.since != since {
+            *self = Self { since, rounds: 0 };
+        }
+        let waits = is_much && self.rounds < ROUNDS;
+        self.rounds += u32::from(waits);
+        waits
     }
 }
 
@@ -63,6 +73,16 @@ fn silent_with(engine: &Engine, member: &Member) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_silence_is_waited_for_twice() {
+        let mut brake = Brake::default();
+        for since in [Some(1), Some(2)] {
+            assert!(!brake.waits(since, false));
+            assert!(brake.waits(since, true) && brake.waits(since, true));
+            assert!(!brake.waits(since, true));
+        }
+    }
 
     #[test]
     fn half_of_a_fleet_of_four_or_more_is_much() {

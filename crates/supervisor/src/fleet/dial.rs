@@ -32,6 +32,8 @@ pub(crate) enum DialError {
     Unreachable(String),
     #[error("it did not answer in time")]
     Silent,
+    #[error("what it was given up with is still being written, it is to try again")]
+    GivenUpStill,
     #[error("another process answers at its address")]
     OtherProcess,
     #[error(
@@ -72,19 +74,18 @@ pub(super) async fn adopt(
     if elsewhere {
         return Err(DialError::SeveralProcesses);
     }
-    old_drivers_ended(engine, &answer).await;
+    old_drivers_ended(engine, &answer).await?;
     settle_differences(engine, member, &answer, unsent).await;
     Ok(link)
 }
 
 /// A worker that was given up and comes back: those who drove its executions may still be
-/// writing that they are lost. What they write afterwards would undo the adoption.
-async fn old_drivers_ended(engine: &Engine, answer: &AdoptResponse) {
+/// writing that they are lost. What they write afterwards would undo the adoption; a store
+/// that takes so long lets it try again.
+async fn old_drivers_ended(engine: &Engine, answer: &AdoptResponse) -> Result<(), DialError> {
     let held: Vec<Held> = ours(engine, answer).collect();
-    let ended = engine.executions.undriven(&held);
-    if tokio::time::timeout(OLD_DRIVERS_END_WITHIN, ended).await.is_err() {
-        tracing::warn!("executions of a worker that came back are still being given up");
-    }
+    let ended = tokio::time::timeout(OLD_DRIVERS_END_WITHIN, engine.executions.undriven(&held));
+    ended.await.map_err(|_| DialError::GivenUpStill)
 }
 
 /// What it holds of this store, as far as that may be.
@@ -217,7 +218,7 @@ pub(super) async fn settle_differences(
     // From before it is committed: a cancel may come before the driver has begun.
     let marked = engine.executions.claiming(adopt.iter().map(|(held, _)| held.task).collect());
     let Some(results) = engine.apply_surely(changes).await else { return };
-    let (mut kept, mut borrowed) = (Vec::new(), 0);
+    let (mut kept, mut borrowed, mut abandoned) = (Vec::new(), 0, Vec::new());
     for ((held, _), result) in adopt.iter().zip(results) {
         match result {
             Ok(applied) => {
@@ -226,7 +227,7 @@ pub(super) async fn settle_differences(
                     borrowed += 1;
                     kept.push(*held);
                 } else if !attached {
-                    unsent.push(stale(held));
+                    abandoned.push(*held);
                 }
             }
             Err(refusal) if engine.gave_out(*held, refusal).await => unsent.push(stale(held)),
@@ -234,6 +235,8 @@ pub(super) async fn settle_differences(
         }
     }
     drop(marked);
+    let over = engine.follow_or_leave(member, abandoned).await;
+    unsent.extend(over.iter().map(stale));
     member.leave(engine, &holds, &kept, borrowed);
 }
 

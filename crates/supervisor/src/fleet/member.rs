@@ -33,8 +33,6 @@ pub(crate) struct Member {
     redial: Notify,
     settlements: mpsc::Sender<Settlement>,
     heard_micros: AtomicU64,
-    /// The same of the connection that its work goes by.
-    heard_at_work_micros: AtomicU64,
     /// When its silence began; 0 while it is none.
     silent_since: AtomicU64,
     serving: AtomicBool,
@@ -93,7 +91,6 @@ impl Member {
             redial: Notify::new(),
             settlements,
             heard_micros: AtomicU64::new(0),
-            heard_at_work_micros: AtomicU64::new(0),
             silent_since: AtomicU64::new(0),
             serving: AtomicBool::new(true),
             resting: AtomicBool::new(false),
@@ -201,16 +198,6 @@ impl Member {
 
     pub(crate) fn heard_micros(&self) -> u64 {
         self.heard_micros.load(Ordering::Relaxed)
-    }
-
-    /// A message of its work.
-    pub(crate) fn hear_at_work(&self, micros: u64) {
-        self.hear(micros);
-        self.heard_at_work_micros.fetch_max(micros, Ordering::Relaxed);
-    }
-
-    pub(super) fn heard_at_work_micros(&self) -> u64 {
-        self.heard_at_work_micros.load(Ordering::Relaxed)
     }
 
     /// A probe met silence: nothing new goes to it until it is heard again.

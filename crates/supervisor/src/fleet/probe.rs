@@ -44,7 +44,7 @@ pub(super) async fn until_silent(
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut link, mut brake) = (None, Brake::default());
     let (mut silence, mut deaf) = (Silence::default(), 0);
-    let mut before = engine.time.micros();
+    let mut received = work.received_bytes();
     loop {
         rounds.tick().await;
         let began = engine.time.micros();
@@ -56,7 +56,7 @@ pub(super) async fn until_silent(
         let misses = silence.after_round(answered, began, member.heard_micros());
         if misses == 0 {
             member.wake(engine);
-            let is_deaf = answered && is_deaf(engine, member, work, before).await;
+            let is_deaf = answered && is_deaf(engine, member, work, received).await;
             deaf = if is_deaf { deaf + 1 } else { 0 };
         } else {
             member.fall_silent(engine, began);
@@ -67,7 +67,7 @@ pub(super) async fn until_silent(
         if misses >= settings.probe_misses && !brake.holds(engine, member) {
             return Verdict::Silent(format!("{misses} probes in a row without any sign of life"));
         }
-        before = engine.time.micros();
+        received = work.received_bytes();
     }
 }
 
@@ -87,17 +87,18 @@ async fn is_alive(engine: &Arc<Engine>, member: &Arc<Member>, link: &mut Option<
     true
 }
 
-/// Whether a worker that lives says nothing by the connection that its work goes by, since
-/// `before` in microseconds. Of one that knows the published messages only this is not asked:
+/// Whether a worker that lives sends nothing by the connection that its work goes by, which
+/// had brought `received` bytes a round ago. Bytes count, not messages: a large one may take
+/// longer than a round. Of a worker that knows the published messages only this is not asked:
 /// with its connection it would lose what it runs.
-async fn is_deaf(engine: &Engine, member: &Member, work: &Link, before: u64) -> bool {
+async fn is_deaf(engine: &Engine, member: &Member, work: &Link, received: u64) -> bool {
     if member.is_published_only() {
         return false;
     }
     let request = HealthCheckRequest { service: String::new() };
     let mut client = HealthClient::new(work.channel());
     let answer = answer_within(engine.settings.probe_timeout(), client.check(request)).await;
-    answer.is_err() && member.heard_at_work_micros() <= before
+    answer.is_err() && work.received_bytes() == received
 }
 
 async fn once(engine: &Engine, member: &Member, link: &mut Option<Link>) -> Probe {

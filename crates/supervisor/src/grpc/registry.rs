@@ -170,7 +170,9 @@ fn dial_back_failed(address: &str, error: &DialError) -> Status {
         | DialError::SeveralProcesses => Status::failed_precondition(format!(
             "{message}; announce an address where the supervisor reaches this very process"
         )),
-        DialError::Silent | DialError::Superseded => Status::unavailable(message),
+        DialError::Silent | DialError::GivenUpStill | DialError::Superseded => {
+            Status::unavailable(message)
+        }
         DialError::Unwilling(_) | DialError::PublishedOnly => Status::failed_precondition(message),
     }
 }
