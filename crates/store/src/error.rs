@@ -42,6 +42,9 @@ pub enum StoreError {
         /// The latest format known here.
         known: u32,
     },
+    /// A file of the store was moved, removed or replaced while it was served.
+    #[error("{} was moved, removed or replaced while it was served: put it back", .0.display())]
+    Gone(PathBuf),
     /// The disk is full; nothing was written. It may pass.
     #[error("the disk that holds the store is full")]
     Full,

@@ -191,7 +191,8 @@ pub trait Store: Send + Sync + 'static {
     fn last_outcome(&self) -> u64;
 
     /// Whether the writer gets on: waits for its turn like any other write. After one that
-    /// failed it writes and syncs something, so that `Ok` means that writing works again.
+    /// failed it writes and syncs something, so that `Ok` means that writing works again. Files
+    /// that are not there any more break the store.
     ///
     /// # Errors
     /// Why nothing can be written now.

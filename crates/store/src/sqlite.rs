@@ -49,6 +49,7 @@ pub struct SqliteStore {
     backups: Backups,
     readers: Readers,
     writer: Writer,
+    files: open::Files,
     _lock: open::Lock,
 }
 
@@ -60,11 +61,12 @@ impl SqliteStore {
     /// [`StoreError::Locked`], [`StoreError::NotAStore`], [`StoreError::Newer`]; or when it
     /// cannot be read or written.
     pub fn open(options: SqliteOptions) -> Result<Self, StoreError> {
-        let open::Opened { identity, tally, connection, opener, lock } = open::open(options)?;
+        let open::Opened { identity, tally, connection, opener, files, lock } =
+            open::open(options)?;
         let writer = Writer::start(connection, identity.epoch, tally)?;
         let readers = Readers::start(&opener)?;
         let backups = Backups::new(opener);
-        Ok(Self { identity, backups, readers, writer, _lock: lock })
+        Ok(Self { identity, backups, readers, writer, files, _lock: lock })
     }
 
     async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
@@ -200,7 +202,12 @@ impl Store for SqliteStore {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        self.writer.write(Weight::of_changes(&[]), |_| Ok(())).await
+        let files = self.files.clone();
+        let looked = self.writer.write(Weight::of_changes(&[]), move |_| Ok(files.lost()));
+        match looked.await? {
+            None => Ok(()),
+            Some(lost) => Err(self.writer.give_up(StoreError::Gone(lost))),
+        }
     }
 
     async fn broken(&self) -> StoreError {

@@ -130,7 +130,11 @@ impl Engine {
             match self.apply(changes.clone()).await {
                 Ok(results) => return Some(results),
                 Err(StoreError::Closed) => return None,
-                Err(error) => tracing::error!(%error, "could not write, trying again"),
+                // Once for each: a disk that is full may hold the log, too.
+                Err(error) if pause == FIRST_PAUSE => {
+                    tracing::error!(%error, "could not write, trying again");
+                }
+                Err(_) => {}
             }
             tokio::select! {
                 () = tokio::time::sleep(self.entropy.jittered(pause)) => {}

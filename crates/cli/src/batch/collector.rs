@@ -2,6 +2,7 @@
 
 use std::{cell::RefCell, time::Duration};
 
+use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
 use taskfleet_proto::v1::{GetTaskRequest, Task, TaskState};
 use tokio::{sync::mpsc, task::JoinSet, time::interval};
@@ -134,6 +135,6 @@ impl Collector<'_> {
             true => self.asker.progress.beside(write),
             false => write(),
         };
-        Ok(written?)
+        written.with_context(|| format!("cannot write {}", self.results.name()))
     }
 }

@@ -6,7 +6,9 @@ mod record;
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{self, Write},
+    os::unix::fs::MetadataExt,
     path::Path,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use taskfleet_proto::v1::Task;
@@ -23,6 +25,8 @@ pub(super) struct Results {
     /// `None`: standard output.
     file: Option<File>,
     name: String,
+    /// What a file holds if nobody else has touched it, in bytes.
+    length: AtomicU64,
 }
 
 impl Results {
@@ -34,14 +38,14 @@ impl Results {
     /// other tasks.
     pub(super) fn open(name: Option<&str>, ledger: &mut Ledger) -> Result<Self, Usage> {
         let Some(name) = name.filter(|name| *name != "-") else {
-            return Ok(Self { file: None, name: "standard output".to_owned() });
+            return Ok(Self::new(None, "standard output"));
         };
         let refused = |error| Usage(format!("cannot write {name}: {}", words(&error)));
         let is_other = std::fs::metadata(name).is_ok_and(|kind| !kind.is_file() && !kind.is_dir());
         if is_other {
             // A device or a pipe: nothing to read, nothing to lock.
             let file = OpenOptions::new().write(true).open(name).map_err(refused)?;
-            return Ok(Self { file: Some(file), name: name.to_owned() });
+            return Ok(Self::new(Some(file), name));
         }
         let file = open(Path::new(name)).map_err(refused)?;
         match file.try_lock() {
@@ -52,7 +56,13 @@ impl Results {
             Err(TryLockError::Error(error)) => return Err(refused(error)),
         }
         known::take_in(&file, name, ledger)?;
-        Ok(Self { file: Some(file), name: name.to_owned() })
+        Ok(Self::new(Some(file), name))
+    }
+
+    fn new(file: Option<File>, name: &str) -> Self {
+        let length = file.as_ref().and_then(|file| file.metadata().ok());
+        let length = length.map_or(0, |file| file.len()).into();
+        Self { file, name: name.to_owned(), length }
     }
 
     /// What people call it.
@@ -73,7 +83,9 @@ impl Results {
         let line = record::line(task, key, whole);
         match &self.file {
             // One call a line: a kill tears at most the last.
-            Some(file) => (&mut &*file).write_all(&line),
+            Some(file) => (&mut &*file).write_all(&line).map(|()| {
+                self.length.fetch_add(line.len() as u64, Ordering::Relaxed);
+            }),
             None => output::bytes(&line),
         }
     }
@@ -81,16 +93,33 @@ impl Results {
     /// Returns when all that was written is on disk.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When it cannot be written, or was taken away.
     pub(super) async fn sync(&self) -> io::Result<()> {
         match &self.file {
             Some(file) if file.metadata()?.is_file() => {
                 let file = file.try_clone()?;
                 // A slow disk must not keep a second Ctrl-C waiting.
-                tokio::task::spawn_blocking(move || file.sync_all()).await?
+                tokio::task::spawn_blocking(move || file.sync_all()).await??;
+                self.check()
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Results {
+    /// Whoever removed the file, or cut it, has fewer results than are told of.
+    fn check(&self) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let (open, named) = (file.metadata()?, std::fs::metadata(&self.name));
+        let same = named.is_ok_and(|named| (named.dev(), named.ino()) == (open.dev(), open.ino()));
+        if same && open.len() >= self.length.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(io::Error::other(
+            "it was removed, replaced or cut meanwhile; the same command completes it, and pays \
+             for nothing again",
+        ))
     }
 }
 

@@ -85,13 +85,13 @@ fn table(tasks: &[Task]) -> Table {
 
 /// Why it waits, why it failed, and what it tries again.
 fn remarks(task: &Task) -> String {
-    let result = task.result.clone().unwrap_or_default();
     let retry = match task.retry_of.as_str() {
         "" => String::new(),
         first => format!("retry of {first}"),
     };
     let waiting = task.waiting.as_ref().map(words::waiting).unwrap_or_default();
-    let parts = [waiting, words::kind(result.kind()).to_owned(), result.error, retry];
+    // A list has no results: what else there is to say of a failure, `get` says.
+    let parts = [waiting, words::kind(task.kind()).to_owned(), retry];
     let said: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     output::cell(&said.join("; "))
 }
@@ -99,7 +99,7 @@ fn remarks(task: &Task) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use taskfleet_proto::v1::{Counters, TaskResult, TaskState, WaitReason, Waiting};
+    use taskfleet_proto::v1::{Counters, TaskState, WaitReason, Waiting};
     use taskfleet_proto::worker::FailureKind;
 
     fn task(id: &str, state: TaskState) -> Task {
@@ -113,10 +113,9 @@ mod tests {
         let mut waiting = Waiting { detail: "no worker is ready".into(), ..Waiting::default() };
         waiting.set_reason(WaitReason::NoWorker);
         let queued = Task { waiting: Some(waiting), ..task("a", TaskState::Queued) };
-        let mut result = TaskResult { error: "line one\nline two".into(), ..TaskResult::default() };
-        result.set_kind(FailureKind::ApiError);
         let counters = Some(Counters { attempts: 3, ..Counters::default() });
-        let failed = Task { result: Some(result), counters, ..task("b", TaskState::Failed) };
+        let mut failed = Task { counters, ..task("b", TaskState::Failed) };
+        failed.set_kind(FailureKind::ApiError);
         let table = table(&[queued, failed]);
         let lines: Vec<String> =
             table.lines().map(|line| console::strip_ansi_codes(&line).into_owned()).collect();
@@ -125,7 +124,7 @@ mod tests {
             [
                 "TASK  STATE   GROUP  SO FAR             REMARKS",
                 "a     queued  g                         no worker: no worker is ready",
-                "b     failed  g      3 failed attempts  api_error; line one line two",
+                "b     failed  g      3 failed attempts  api_error",
             ]
         );
     }

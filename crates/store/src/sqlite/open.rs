@@ -17,7 +17,7 @@ use crate::{
     tally::Tally,
     types::{Counts, Identity, Totals},
 };
-pub(super) use files::Lock;
+pub(super) use files::{Files, Lock};
 
 /// "tafl": says whose file it is (sqlite.org/pragma.html#pragma_application_id).
 const APPLICATION_ID: i32 = 0x7461_666c;
@@ -45,27 +45,32 @@ pub(super) struct Opened {
     pub(super) tally: Tally,
     pub(super) connection: Connection,
     pub(super) opener: Opener,
+    pub(super) files: Files,
     pub(super) lock: Lock,
 }
 
 pub(super) fn open(options: SqliteOptions) -> Result<Opened, StoreError> {
-    files::check_kind(&options.path)?;
-    let known = files::make_directory(&options.path)?;
-    let lock = Lock::take(&options.path)?;
-    let opener = Opener { path: options.path };
+    let SqliteOptions { path: named, now, random } = options;
+    files::check_kind(&named)?;
+    let known = files::make_directory(&named)?;
+    let path = files::resolve(&named)?;
+    let lock = Lock::take(&path)?;
+    files::check_whole(&path)?;
+    let opener = Opener { path };
     let mut connection = opener.writer()?;
     let is_new = opener.check(&connection)?;
     if !settle_journal(&connection).map_err(|error| opener.describe(&error))? {
         let reason = "its file system cannot hold a write-ahead log".to_owned();
         return Err(StoreError::Unusable { path: opener.path, reason });
     }
-    let new = is_new.then(|| StoreId::from_random(options.random));
+    let new = is_new.then(|| StoreId::from_random(random));
     let (identity, tally) =
-        begin_epoch(&mut connection, options.now, new).map_err(|error| opener.describe(&error))?;
+        begin_epoch(&mut connection, now, new).map_err(|error| opener.describe(&error))?;
     if is_new {
         files::sync_directories(&opener.path, &known)?;
     }
-    Ok(Opened { identity, tally, connection, opener, lock })
+    let files = Files::of(&opener.path);
+    Ok(Opened { identity, tally, connection, opener, files, lock })
 }
 
 /// Makes connections to the file.

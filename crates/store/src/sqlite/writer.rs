@@ -96,6 +96,12 @@ impl Writer {
         self.shown.broken.get().map_or(Ok(()), |error| Err(error.clone()))
     }
 
+    /// From now on nothing is written any more, for this reason.
+    pub(super) fn give_up(&self, error: StoreError) -> StoreError {
+        self.shown.set_broken(error.clone());
+        error
+    }
+
     pub(super) async fn broken(&self) -> StoreError {
         self.shown.broken.wait().await.clone()
     }

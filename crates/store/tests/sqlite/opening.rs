@@ -206,3 +206,55 @@ async fn errors_quote_nothing_that_was_stored() {
     store.submit(vec![task(3)], at(1)).await.unwrap();
     assert_eq!(store.counts().queued, 2);
 }
+
+#[test]
+fn another_name_of_a_store_is_no_other_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().canonicalize().unwrap().join("tasks.db");
+    let store = open(&path).unwrap();
+    let link = path.with_file_name("link.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    assert_eq!(open(&link).unwrap_err(), StoreError::Locked(path.clone()));
+    drop(store);
+    drop(open(&link).unwrap());
+
+    let second = path.with_file_name("second.db");
+    fs::hard_link(&path, &second).unwrap();
+    let refused = open(&second).unwrap_err().to_string();
+    assert!(refused.contains("several names"), "{refused}");
+    fs::remove_file(second).unwrap();
+    open(&path).unwrap();
+}
+
+#[test]
+fn a_log_without_its_store_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let log = path.with_file_name("tasks.db-wal");
+    fs::write(&log, "tasks").unwrap();
+    for make_it_empty in [false, true] {
+        if make_it_empty {
+            fs::write(&path, "").unwrap();
+        }
+        let refused = open(&path).unwrap_err().to_string();
+        assert!(refused.contains("put the file back"), "{refused}");
+    }
+    assert_eq!(fs::read(&log).unwrap(), b"tasks");
+}
+
+#[tokio::test]
+async fn a_store_whose_files_are_taken_away_takes_nothing_more() {
+    for taken in ["tasks.db", "tasks.db-wal", "tasks.db.lock"] {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path().canonicalize().unwrap();
+        let store = open(&directory.join("tasks.db")).unwrap();
+        store.submit(vec![task(1)], at(1)).await.unwrap();
+        assert_eq!(store.check().await, Ok(()));
+        fs::rename(directory.join(taken), directory.join("elsewhere")).unwrap();
+        let gone = StoreError::Gone(directory.join(taken));
+        assert_eq!(store.check().await, Err(gone.clone()));
+        assert_eq!(store.broken().await, gone);
+        assert_eq!(store.check().await, Err(gone));
+        assert!(store.submit(vec![task(2)], at(1)).await.is_err());
+    }
+}

@@ -120,6 +120,29 @@ async fn a_torn_last_line_is_mended() {
 }
 
 #[tokio::test]
+async fn results_that_are_taken_away_meanwhile_are_missed_and_come_again() {
+    for remove in [true, false] {
+        let room = Room::with("in.txt", prompts(3)).await;
+        let child = room.submit(&ARGS).spawn().unwrap();
+        until("the tasks are taken", || room.tasks() == 3).await;
+        room.supervisor.book().complete(0);
+        room.until_results(1).await;
+        let out = room.path("out.jsonl");
+        if remove {
+            std::fs::remove_file(&out).unwrap();
+        } else {
+            std::fs::write(&out, "").unwrap();
+        }
+        room.supervisor.book().complete_all();
+        let ran: crate::support::Ran = child.wait_with_output().await.unwrap().into();
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stderr.contains("out.jsonl: it was removed, replaced or cut"), "{ran:?}");
+        let ran = room.run(&ARGS).await;
+        assert_eq!((ran.code, room.tasks(), room.ids().len()), (Some(0), 3, 3), "{ran:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_grown_file_submits_what_is_new() {
     let room = Room::with("in.txt", prompts(3)).await;
     room.supervisor.book().instant = true;
