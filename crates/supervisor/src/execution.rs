@@ -1,6 +1,7 @@
 //! Drives one execution: calls ProcessTask, follows its stream over broken connections, and
 //! carries the verdict to the store and back to the worker.
 
+mod follow;
 mod published;
 mod refusal;
 mod words;
@@ -13,7 +14,7 @@ use taskfleet_core::{
     failure::{Delivery, FailureKind},
     machine::Event,
     outcome::{End, Outcome},
-    task::{TaskRecord, TaskSpec, TaskState},
+    task::{TaskRecord, TaskSpec},
 };
 use taskfleet_proto::{
     read_outcome,
@@ -101,66 +102,6 @@ impl Engine {
         };
         // What has not begun was not sent: nobody has to be told that it is over.
         let _ = self.drive(&member, record, Some(spec), slot);
-    }
-
-    /// Follows an execution that the worker has already. False: it was abandoned before, and
-    /// the worker is to be told.
-    #[must_use]
-    pub(crate) fn attach(self: &Arc<Self>, member: &Arc<Member>, record: &TaskRecord) -> bool {
-        let slot = self.board.occupy(&member.holder(), record.runs_alone());
-        self.drive(member, record, None, slot) != Err(NotBegun::Abandoned)
-    }
-
-    /// Follows those executions that run after all: a loss that was written before they were
-    /// adopted abandons them, too. The others are answered: the worker is to be told of them.
-    pub(crate) async fn follow_or_leave(
-        self: &Arc<Self>,
-        member: &Arc<Member>,
-        abandoned: Vec<Held>,
-    ) -> Vec<Held> {
-        let mut over = Vec::new();
-        for held in abandoned {
-            // From before it is read: it may be cancelled before its driver has begun.
-            let marked = self.executions.claiming(vec![held.task]);
-            let read = self.store.task(held.task, 0).await;
-            let runs =
-                read.ok().flatten().map(|detail| detail.record).filter(|record| {
-                    record.lease == held.lease && record.state == TaskState::Running
-                });
-            if !runs.is_some_and(|record| self.attach(member, &record)) {
-                over.push(held);
-            }
-            drop(marked);
-        }
-        over
-    }
-
-    /// Follows executions that the store knows and nobody here follows (any more). Those that
-    /// were abandoned meanwhile are answered: the worker is to be told of them.
-    pub(crate) async fn follow_again(
-        self: &Arc<Self>,
-        member: &Arc<Member>,
-        held: Vec<Held>,
-    ) -> Vec<Held> {
-        let mut abandoned = Vec::new();
-        if member.is_published_only() {
-            let lost = |held: &Held| self.change(held.task, Event::Lost { lease: held.lease });
-            self.apply_surely(held.iter().map(lost).collect()).await;
-            return abandoned;
-        }
-        for held in held {
-            // From before it is read: it may be cancelled before its driver has begun.
-            let marked = self.executions.claiming(vec![held.task]);
-            if let Ok(Some(detail)) = self.store.task(held.task, 0).await
-                && detail.record.lease == held.lease
-                && detail.record.state == TaskState::Running
-                && !self.attach(member, &detail.record)
-            {
-                abandoned.push(held);
-            }
-            drop(marked);
-        }
-        abandoned
     }
 
     fn drive(

@@ -105,9 +105,7 @@ impl Results {
             _ => Ok(()),
         }
     }
-}
 
-impl Results {
     /// Whoever removed the file, or cut it, has fewer results than are told of.
     fn check(&self) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
