@@ -2,13 +2,12 @@
 
 use std::{error::Error, io, process::ExitCode, time::Duration};
 
+use taskfleet_runtime::process::UNREACHABLE;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::output;
 
-/// The supervisor is not reachable.
-const UNREACHABLE: u8 = 3;
 /// Wrong usage, as clap has it.
 const USAGE: u8 = 2;
 

@@ -1,5 +1,6 @@
 //! grpc.health.v1: what a service says about itself.
 
+pub mod probe;
 mod readiness;
 
 use tonic_health::{

@@ -26,7 +26,9 @@ pub enum Stop {
 }
 
 /// The exit code that says that the settings are to be mended.
-const SETTINGS: u8 = 2;
+pub(crate) const SETTINGS: u8 = 2;
+/// The exit code that says that nobody answers.
+pub const UNREACHABLE: u8 = 3;
 
 /// Why a service could not start, or had to end.
 pub trait Failure: fmt::Display {

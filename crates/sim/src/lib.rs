@@ -68,6 +68,7 @@ mod chance;
 mod chat;
 mod embeddings;
 mod errors;
+pub mod health;
 mod input;
 mod inspect;
 mod json;

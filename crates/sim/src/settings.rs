@@ -13,7 +13,7 @@ use crate::marker::MAX_DELTAS;
 #[derive(Debug, Clone, PartialEq, clap::Args)]
 pub struct Settings {
     /// Address to listen on; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:9900")]
+    #[arg(long, env = "OPENAI_SIM_LISTEN", default_value = "127.0.0.1:9900")]
     pub listen: SocketAddr,
     /// Milliseconds from a request to the first byte of its answer.
     #[arg(long = "latency-ms", value_name = "MS", value_parser = millis, default_value = "0")]

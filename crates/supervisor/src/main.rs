@@ -3,8 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use taskfleet_runtime::process::Options;
-use taskfleet_supervisor::{WorkerProgram, run_process};
+use taskfleet_runtime::{
+    health::probe::{self, Command},
+    process::Options,
+};
+use taskfleet_supervisor::{Settings, WorkerProgram, run_process};
 
 /// Accepts tasks over gRPC and hands them to workers.
 #[derive(Debug, Parser)]
@@ -12,9 +15,17 @@ use taskfleet_supervisor::{WorkerProgram, run_process};
 struct Flags {
     #[command(flatten)]
     run: Options,
+    #[command(subcommand)]
+    command: Option<Command>,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    run_process(Flags::parse().run, WorkerProgram::Beside).await
+    let flags = Flags::parse();
+    match flags.command {
+        Some(Command::Health(args)) => {
+            probe::run(&flags.run, &args, |settings: &Settings| settings.grpc_listen).await
+        }
+        None => run_process(flags.run, WorkerProgram::Beside).await,
+    }
 }

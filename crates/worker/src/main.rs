@@ -3,7 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use taskfleet_runtime::process::Options;
+use taskfleet_runtime::{
+    health::probe::{self, Command},
+    process::Options,
+};
+use taskfleet_worker::{Settings, run_process};
 
 /// Serves ProcessTask for a supervisor and calls an OpenAI-compatible API.
 #[derive(Debug, Parser)]
@@ -11,9 +15,17 @@ use taskfleet_runtime::process::Options;
 struct Flags {
     #[command(flatten)]
     run: Options,
+    #[command(subcommand)]
+    command: Option<Command>,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    taskfleet_worker::run_process(Flags::parse().run).await
+    let flags = Flags::parse();
+    match flags.command {
+        Some(Command::Health(args)) => {
+            probe::run(&flags.run, &args, |settings: &Settings| settings.grpc_listen).await
+        }
+        None => run_process(flags.run).await,
+    }
 }

@@ -4,10 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
+use taskfleet_runtime::health::probe;
 use tonic::Code;
-use tonic_health::pb::{
-    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
-};
+use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{args::Global, client::Client, failure::Failure, output, stranger, table::Table};
 
@@ -60,9 +59,7 @@ pub(crate) async fn run(global: &Global, args: HealthArgs) -> anyhow::Result<Exi
 }
 
 async fn check(client: &Client, service: &str) -> Result<ServingStatus, Failure> {
-    let request = HealthCheckRequest { service: service.to_owned() };
-    let mut health = HealthClient::new(client.channel());
-    Ok(client.answer(health.check(request)).await?.status())
+    Ok(client.answer(probe::check(client.channel(), service)).await?.status())
 }
 
 fn print(global: &Global, told: &[(&str, ServingStatus)]) -> anyhow::Result<()> {

@@ -72,6 +72,20 @@ async fn the_program_says_where_it_listens_and_stops_when_told() {
     assert!(ended.unwrap().success());
 }
 
+#[tokio::test]
+async fn its_health_is_asked_by_the_same_program() {
+    let sim = Running::start().await;
+    let everywhere = format!("0.0.0.0:{}", sim.address.port());
+    let check = async || {
+        let mut asking = program(&everywhere);
+        let asked = tokio::time::timeout(BOUND, asking.arg("health").output()).await;
+        asked.expect("it has an end").unwrap().status.code()
+    };
+    assert_eq!(check().await, Some(0));
+    sim.stop().await.unwrap();
+    assert_eq!(check().await, Some(3));
+}
+
 fn program(listen: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_openai-sim"));
     command.args(["--listen", listen]).kill_on_drop(true);

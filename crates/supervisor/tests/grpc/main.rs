@@ -5,6 +5,7 @@
 mod attempts;
 mod bodies;
 mod clocks;
+mod health;
 mod input;
 mod listing;
 mod operating;

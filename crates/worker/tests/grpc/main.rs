@@ -5,6 +5,7 @@
 mod calls;
 mod facts;
 mod faults;
+mod health;
 mod leases;
 mod membership;
 mod published;
