@@ -7,8 +7,8 @@ use config::{Environment, Map};
 use super::{InvalidSettings, SECTIONS};
 
 /// Variables of ours that are no settings of a service: the file, where the CLI finds its
-/// supervisor.
-pub const OWN_VARIABLES: [&str; 2] = ["TASKFLEET_CONFIG", "TASKFLEET_ADDRESS"];
+/// supervisor, which images docker compose takes.
+pub const OWN_VARIABLES: [&str; 3] = ["TASKFLEET_CONFIG", "TASKFLEET_ADDRESS", "TASKFLEET_TAG"];
 
 /// What the library calls the environment.
 pub(super) const ORIGIN: &str = "the environment";
