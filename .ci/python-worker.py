@@ -61,6 +61,7 @@ class Fleet:
     def supervise(self, name, static=""):
         env = {
             "TASKFLEET_SUPERVISOR__GRPC_LISTEN": "127.0.0.1:0",
+            "TASKFLEET_SUPERVISOR__HTTP_LISTEN": "127.0.0.1:0",
             "TASKFLEET_SUPERVISOR__STORE": str(self.folder / f"{name}.db"),
             "TASKFLEET_SUPERVISOR__STATIC_WORKERS": static,
             "RUST_LOG": "info",
@@ -72,6 +73,7 @@ class Fleet:
     def ours(self):
         env = {**self.api, "OPENAI_API_KEY": "none", "TASKFLEET_WORKER__NAME": "ours",
                "TASKFLEET_WORKER__GRPC_LISTEN": "127.0.0.1:0",
+               "TASKFLEET_WORKER__HTTP_LISTEN": "127.0.0.1:0",
                "TASKFLEET_WORKER__SUPERVISOR": self.supervisor.address}
         return self.add("ours", [BINARY, "worker", "--exit-with-parent"], env)
 

@@ -308,6 +308,12 @@ impl ExecutionTable {
         self.running - own.copied().unwrap_or_default()
     }
 
+    /// Bytes of held outcomes.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
     fn held_for(&self, store: StoreId) -> Vec<Held> {
         self.entries
             .iter()

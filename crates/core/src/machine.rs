@@ -134,6 +134,22 @@ pub enum LeaseEnd {
     Expired,
 }
 
+impl LeaseEnd {
+    /// The word for spans and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Throttled => "throttled",
+            Self::WorkerLost => "worker_lost",
+            Self::Requeued => "requeued",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 /// Decides what `event` does to `task`, and does it. On a refusal nothing has changed.
 ///
 /// # Errors

@@ -6,12 +6,15 @@
 //! - [`process`] and [`signals`]: how a service starts, when it stops, how it ends;
 //! - [`patience`]: time limits that do not blame others for our own pauses;
 //! - [`trace`]: spans of what is over;
+//! - [`metrics`] and [`http`]: what a service measures, and where it tells of itself;
 //! - [`health`], [`telemetry`], [`settings`], [`files`].
 
 mod clock;
 mod entropy;
 pub mod files;
 pub mod health;
+pub mod http;
+pub mod metrics;
 pub mod patience;
 pub mod process;
 pub mod settings;

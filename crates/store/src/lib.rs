@@ -31,8 +31,9 @@ pub use list::{TaskFilter, TaskPage};
 pub use memory::MemoryStore;
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use types::{
-    Applied, Attempt, Change, Counts, EndedPage, Identity, Keyed, NewTask, OutcomeFilter,
-    OutcomePage, Running, StoredResult, Submitted, TaskDetail, TaskMeta, Totals, Trace,
+    Applied, Attempt, Change, Commit, CommitWatcher, Counts, EndedPage, Identity, Keyed, NewTask,
+    OutcomeFilter, OutcomePage, Running, StoredResult, Submitted, TaskDetail, TaskMeta, Totals,
+    Trace,
 };
 
 /// Keeps tasks. Every write that is answered with `Ok` is durable.
@@ -197,6 +198,12 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// Why nothing can be written now.
     async fn check(&self) -> Result<(), StoreError>;
+
+    /// Tells `watcher` of each transaction from now on, on the thread that made it; the first
+    /// watcher stays. A store without transactions tells nothing.
+    fn watch_commits(&self, watcher: CommitWatcher) {
+        drop(watcher);
+    }
 
     /// Ends when the store can no longer keep its promises (a sync failed) and the process
     /// must end, to go on from the file.

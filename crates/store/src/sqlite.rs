@@ -30,8 +30,8 @@ use crate::{
     error::{BackupError, StoreError, SubmitError},
     list::{TaskFilter, TaskPage},
     types::{
-        Applied, Change, Counts, EndedPage, Identity, Keyed, NewTask, OutcomeFilter, OutcomePage,
-        Running, Submitted, TaskDetail, Totals, Trace,
+        Applied, Change, CommitWatcher, Counts, EndedPage, Identity, Keyed, NewTask, OutcomeFilter,
+        OutcomePage, Running, Submitted, TaskDetail, Totals, Trace,
     },
 };
 use backup::Backups;
@@ -208,6 +208,10 @@ impl Store for SqliteStore {
             None => Ok(()),
             Some(lost) => Err(self.writer.give_up(StoreError::Gone(lost))),
         }
+    }
+
+    fn watch_commits(&self, watcher: CommitWatcher) {
+        self.writer.watch(watcher);
     }
 
     async fn broken(&self) -> StoreError {

@@ -1,6 +1,6 @@
 //! What goes into a store and what comes out.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use taskfleet_core::{
     BootId, Epoch, Lease, StoreId, TaskId, Timestamp,
@@ -65,6 +65,20 @@ impl Counts {
         }
     }
 }
+
+/// A transaction that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Commit {
+    /// From its beginning to the end of its sync.
+    pub took: Duration,
+    /// Tasks and changes in it.
+    pub items: usize,
+    /// Nothing of it was written.
+    pub failed: bool,
+}
+
+/// Is told of transactions. It must be quick, for the next one waits.
+pub type CommitWatcher = Box<dyn Fn(&Commit) + Send + Sync>;
 
 /// A task to be accepted.
 #[derive(Debug, Clone)]

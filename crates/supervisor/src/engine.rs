@@ -2,10 +2,7 @@
 //! takes effect: it is applied in the store first, and only then in memory.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -21,8 +18,8 @@ use taskfleet_store::{Applied, Change, Store, StoreError};
 use tokio::sync::oneshot;
 
 use crate::{
-    board::Board, executions::Executions, fleet::Fleet, hub::Hub, local::Home, recovery::Awaited,
-    settings::Settings, superseded::Superseded,
+    board::Board, executions::Executions, fleet::Fleet, hub::Hub, local::Home, metrics::Figures,
+    recovery::Awaited, settings::Settings, superseded::Superseded,
 };
 
 /// Shared by all parts of one supervisor.
@@ -40,11 +37,10 @@ pub(crate) struct Engine {
     pub(crate) entropy: Entropy,
     pub(crate) tasks: Tasks,
     pub(crate) readiness: Readiness,
+    pub(crate) metrics: Figures,
     pub(crate) time: Time,
     pub(crate) superseded: Superseded,
     pub(crate) awaited: Awaited,
-    /// Outcomes that came too late to count.
-    pub(crate) stale_results: AtomicU64,
     /// Turns that the dispatcher has made: how it is seen to get on.
     pub(crate) turns: AtomicU64,
 }
@@ -148,6 +144,7 @@ impl Engine {
     /// What a committed change does in memory.
     fn take_effect(self: &Arc<Self>, applied: &Applied) {
         let record = &applied.record;
+        self.metrics.applied(applied);
         self.hub.publish(record);
         self.write_spans(applied);
         if let Some(ended) = applied.ended {
@@ -168,13 +165,10 @@ impl Engine {
 
     /// A committed new task takes effect in memory.
     pub(crate) fn accepted(self: &Arc<Self>, record: &TaskRecord, spec: Arc<TaskSpec>) {
+        self.metrics.submitted(&spec.work);
         self.hub.publish(record);
         if record.state == TaskState::Queued {
             self.board.queue(record, Some(spec));
         }
-    }
-
-    pub(crate) fn count_stale(&self) {
-        self.stale_results.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -91,6 +91,7 @@ struct Execution {
 impl Engine {
     /// Starts a task that was just claimed.
     pub(crate) fn start(self: &Arc<Self>, record: &TaskRecord, spec: Arc<TaskSpec>, slot: Slot) {
+        self.metrics.claimed(record);
         let boot_id = slot.holder.boot_id;
         let Some(member) = self.fleet.member(boot_id) else {
             let (engine, held) = (self.clone(), held(record));
@@ -204,12 +205,13 @@ impl Execution {
             failure.message = words::clean(&failure.message, self.key());
         }
         self.member.judge(&self.engine, &outcome, self.began);
+        self.engine.metrics.used(&outcome.call);
         let event = Event::Ended { lease: self.held.lease, outcome };
         let change = self.engine.change(self.held.task, event);
         let verdict = match self.engine.apply_surely(vec![change]).await.as_deref() {
             Some([Ok(_)]) => Verdict::Settled,
             Some(_) => {
-                self.engine.count_stale();
+                self.engine.metrics.stale();
                 Verdict::Stale
             }
             None => return,
@@ -268,8 +270,11 @@ impl Execution {
             // start, and what runs goes on. A cancel would waste a call that was paid.
             Err(_) => return self.unacknowledged(),
         };
-        // The worker has it: the prompt is not needed again.
-        *spec = None;
+        if spec.take().is_some() {
+            // The worker has it: the prompt is not needed again.
+            let now = Instant::from_micros(self.engine.time.micros());
+            self.engine.metrics.started(self.began, now);
+        }
         let limit = self.record.remaining_attempt_time(self.engine.time.now()) + SLACK;
         let mut reading = std::pin::pin!(self.read(messages, first));
         if let Ok(end) = tokio::time::timeout(limit, &mut reading).await {

@@ -16,6 +16,6 @@ mod waiting;
 mod watch;
 
 pub(crate) use bodies::{Bodies, Bounded, Room};
-pub(crate) use fleet_service::FleetApi;
+pub(crate) use fleet_service::{FleetApi, workers};
 pub(crate) use registry::RegistryApi;
 pub(crate) use task_service::TaskApi;

@@ -15,6 +15,7 @@ mod grpc;
 mod hub;
 mod intake;
 mod local;
+mod metrics;
 mod process;
 mod recovery;
 mod retention;

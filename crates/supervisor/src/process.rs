@@ -69,8 +69,11 @@ async fn run(options: process::Options, worker: WorkerProgram) -> Result<(), Err
     tracing::debug!(?settings, "settings");
     let path = settings.store.clone();
     let store_file = settings.store.display().to_string();
-    let listener = TcpListener::bind(settings.grpc_listen).await.map_err(Error::Listen)?;
-    let grpc = listener.local_addr();
+    let listener = TcpListener::bind_for("grpc_listen", settings.grpc_listen).await;
+    let listener = listener.map_err(Error::Listen)?;
+    let teller = TcpListener::bind_for("http_listen", settings.http_listen).await;
+    let teller = teller.map_err(Error::Listen)?;
+    let (grpc, http) = (listener.local_addr(), teller.local_addr());
     let (clock, entropy) = (Clock::system(), Entropy::from_os());
     let store = SqliteStore::open(SqliteOptions {
         path: settings.store.clone(),
@@ -79,6 +82,7 @@ async fn run(options: process::Options, worker: WorkerProgram) -> Result<(), Err
     })?;
     let parts = Parts {
         listener: Box::new(listener),
+        http: Some(Box::new(teller)),
         connector: Arc::new(TcpConnector),
         store: Arc::new(store),
         clock,
@@ -86,7 +90,7 @@ async fn run(options: process::Options, worker: WorkerProgram) -> Result<(), Err
     };
     let supervisor = Supervisor::new(settings, parts)?;
     let config = options.config().map(|file| tracing::field::display(file.display()));
-    tracing::info!(%grpc, store = store_file, config, "supervisor listens");
+    tracing::info!(%grpc, %http, store = store_file, config, "supervisor listens");
     options.announce(grpc);
     let stop = async {
         options.told_to_stop().await;

@@ -18,6 +18,9 @@ pub struct Settings {
     /// Where the gRPC services listen. Port 0 takes any free one.
     #[serde(deserialize_with = "settings::listen")]
     pub grpc_listen: SocketAddr,
+    /// Where metrics and health are told over HTTP. Port 0 takes any free one.
+    #[serde(deserialize_with = "settings::listen")]
+    pub http_listen: SocketAddr,
     /// The store's file; it is made where it is missing.
     pub store: PathBuf,
     /// How long a worker that had tasks may stay unreachable after a start before they are
@@ -65,6 +68,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             grpc_listen: SocketAddr::from(([127, 0, 0, 1], 50_051)),
+            http_listen: SocketAddr::from(([127, 0, 0, 1], 8_080)),
             store: PathBuf::from("taskfleet.db"),
             start_grace_seconds: 15,
             heartbeat_seconds: 3,

@@ -108,7 +108,7 @@ impl Engine {
 fn write_execution(standing: &Standing, task: TaskId, attempt: &Attempt) {
     let Some(place) = standing.execution(task, attempt.lease) else { return };
     let failed = (attempt.end != LeaseEnd::Completed)
-        .then(|| attempt.kind.map_or(end_word(attempt.end), |kind| kind.name()));
+        .then(|| attempt.kind.map_or(attempt.end.name(), |kind| kind.name()));
     Span {
         name: "execution".into(),
         kind: Kind::Client,
@@ -121,7 +121,7 @@ fn write_execution(standing: &Standing, task: TaskId, attempt: &Attempt) {
             Attribute::new("taskfleet.lease", number(attempt.lease.number())),
             Attribute::new("taskfleet.worker.name", trace::name(&attempt.worker)),
             Attribute::new("taskfleet.worker.boot_id", attempt.boot_id.to_string()),
-            Attribute::new("taskfleet.execution.end", end_word(attempt.end)),
+            Attribute::new("taskfleet.execution.end", attempt.end.name()),
             Attribute::new("taskfleet.execution.possibly_paid", attempt.possibly_paid),
         ],
         failed,
@@ -151,18 +151,6 @@ fn write_task(standing: &Standing, record: &TaskRecord) {
         failed,
     }
     .write();
-}
-
-fn end_word(end: LeaseEnd) -> &'static str {
-    match end {
-        LeaseEnd::Completed => "completed",
-        LeaseEnd::Failed => "failed",
-        LeaseEnd::Throttled => "throttled",
-        LeaseEnd::WorkerLost => "worker_lost",
-        LeaseEnd::Requeued => "requeued",
-        LeaseEnd::Cancelled => "cancelled",
-        LeaseEnd::Expired => "expired",
-    }
 }
 
 fn number(count: u64) -> i64 {

@@ -13,6 +13,7 @@ use taskfleet_proto::{
 use taskfleet_runtime::{
     Clock, Entropy, Tasks,
     health::{Health, Readiness},
+    http::{self, Told},
     process,
     settings::InvalidSettings,
     telemetry::FLUSH_WITHIN,
@@ -27,6 +28,7 @@ use crate::{
     grpc::{Bodies, Bounded, FleetApi, RegistryApi, TaskApi},
     hub::Hub,
     local::{self, Home},
+    metrics::Figures,
     recovery, retention,
     settings::Settings,
     sweep, watchdog,
@@ -52,6 +54,8 @@ pub(crate) const MAX_REQUEST_BYTES: usize = 72 << 20;
 pub struct Parts {
     /// Where its services listen.
     pub listener: BoxedListener,
+    /// Where it tells of itself over HTTP; none: nowhere.
+    pub http: Option<BoxedListener>,
     /// How it reaches workers.
     pub connector: SharedConnector,
     /// Where tasks are kept.
@@ -72,7 +76,7 @@ pub enum Error {
     #[error("settings: {0}")]
     Settings(String),
     /// The port cannot be had.
-    #[error("cannot listen: {0}: set grpc_listen to an address that is free")]
+    #[error("cannot listen: {0}")]
     Listen(io::Error),
     /// The store failed: the process must end and go on from the file.
     #[error(transparent)]
@@ -106,6 +110,7 @@ impl process::Failure for Error {
 pub struct Supervisor {
     engine: Arc<Engine>,
     listener: BoxedListener,
+    http: Option<BoxedListener>,
 }
 
 impl Supervisor {
@@ -117,9 +122,12 @@ impl Supervisor {
         settings.check().map_err(Error::Settings)?;
         let identity = parts.store.identity();
         let supervisor_id = SupervisorId::from_random(parts.entropy.bytes());
+        let readiness = Readiness::default();
         let engine = Engine {
             home: Home::new(&identity.store.to_string(), &settings.store),
             settings,
+            metrics: Figures::new(readiness.clone(), &parts.store),
+            readiness,
             hub: Hub::new(parts.store.last_outcome()),
             caller: v1::Caller {
                 store_id: identity.store.to_string(),
@@ -133,14 +141,12 @@ impl Supervisor {
             connector: parts.connector,
             entropy: parts.entropy,
             tasks: Tasks::default(),
-            readiness: Readiness::default(),
             time: Time::starting(parts.clock),
             awaited: recovery::Awaited::default(),
             superseded: crate::superseded::Superseded::default(),
-            stale_results: 0.into(),
             turns: 0.into(),
         };
-        Ok(Self { engine: Arc::new(engine), listener: parts.listener })
+        Ok(Self { engine: Arc::new(engine), listener: parts.listener, http: parts.http })
     }
 
     /// Where it listens.
@@ -154,43 +160,60 @@ impl Supervisor {
     /// # Errors
     /// When it cannot go on; see [`Error`].
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Error> {
-        let engine = self.engine;
-        let (health, router) = router(&engine).await?;
-        recovery::begin(&engine).await?;
-        for listed in &engine.settings.static_workers {
-            engine.stand_static(listed);
-        }
-        engine.tasks.spawn_critical("dispatcher", dispatcher::run(engine.clone()));
-        engine
-            .tasks
-            .spawn_critical("watch over the dispatcher", watchdog::dispatcher(engine.clone()));
-        engine.tasks.spawn_critical("watch over the store", watchdog::store(engine.clone()));
-        engine.tasks.spawn_critical("deadline sweep", sweep::deadlines(engine.clone()));
-        engine.tasks.spawn_critical("pruning", retention::prune(engine.clone()));
-        engine.tasks.spawn_critical("difference sweep", sweep::differences(engine.clone()));
-        // Also when none is wanted: those of an earlier supervisor end then.
-        let keeping = local::keep(engine.clone(), self.listener.local_addr());
-        engine.tasks.spawn_critical("keeper of local workers", keeping);
-        let stopping = engine.tasks.clone();
-        let server =
-            serve(router, self.listener, async move { stopping.stopping().await }, GRACE_FOR_CALLS);
-        let mut server = std::pin::pin!(server);
-        let ended = tokio::select! {
-            () = stop => Ok(()),
-            never = engine.readiness.show(&health) => match never {},
-            served = &mut server => served.map(drop).map_err(Error::from),
-            error = engine.store.broken() => Err(error.into()),
-            name = engine.tasks.critical_failure() => Err(Error::CriticalTask(name)),
+        let Self { engine, listener, http } = self;
+        let told = Told {
+            readiness: engine.readiness.clone(),
+            metrics: engine.metrics.all(),
+            measured: engine.clone(),
         };
-        health.set_ready(false).await;
-        engine.tasks.stop();
-        if ended.is_ok() {
-            server.await?;
-        }
-        tracing::info!(running = engine.executions.len(), "stopping; workers keep what runs");
-        engine.tasks.finished(GRACE_FOR_SETTLING).await;
-        ended
+        http::tell_during(http, told, live(engine, listener, stop)).await
     }
+}
+
+/// Recovers, serves until `stop`, and stops.
+async fn live(
+    engine: Arc<Engine>,
+    listener: BoxedListener,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let (health, router) = router(&engine).await?;
+    recovery::begin(&engine).await?;
+    spawn_all(&engine, listener.local_addr());
+    let stopping = engine.tasks.clone();
+    let server = serve(router, listener, async move { stopping.stopping().await }, GRACE_FOR_CALLS);
+    let mut server = std::pin::pin!(server);
+    let ended = tokio::select! {
+        () = stop => Ok(()),
+        never = engine.readiness.show(&health) => match never {},
+        served = &mut server => served.map(drop).map_err(Error::from),
+        error = engine.store.broken() => Err(error.into()),
+        name = engine.tasks.critical_failure() => Err(Error::CriticalTask(name)),
+    };
+    engine.readiness.stopping();
+    health.set_ready(false).await;
+    engine.tasks.stop();
+    if ended.is_ok() {
+        server.await?;
+    }
+    tracing::info!(running = engine.executions.len(), "stopping; workers keep what runs");
+    engine.tasks.finished(GRACE_FOR_SETTLING).await;
+    ended
+}
+
+/// Everything that goes on in the background.
+fn spawn_all(engine: &Arc<Engine>, listens: SocketAddr) {
+    for listed in &engine.settings.static_workers {
+        engine.stand_static(listed);
+    }
+    let tasks = &engine.tasks;
+    tasks.spawn_critical("dispatcher", dispatcher::run(engine.clone()));
+    tasks.spawn_critical("watch over the dispatcher", watchdog::dispatcher(engine.clone()));
+    tasks.spawn_critical("watch over the store", watchdog::store(engine.clone()));
+    tasks.spawn_critical("deadline sweep", sweep::deadlines(engine.clone()));
+    tasks.spawn_critical("pruning", retention::prune(engine.clone()));
+    tasks.spawn_critical("difference sweep", sweep::differences(engine.clone()));
+    // Also when none is wanted: those of an earlier supervisor end then.
+    tasks.spawn_critical("keeper of local workers", local::keep(engine.clone(), listens));
 }
 
 async fn router(engine: &Arc<Engine>) -> Result<(Health, Router), Error> {

@@ -24,7 +24,7 @@ use taskfleet_core::{
 use taskfleet_runtime::{Clock, Tasks};
 use tokio::sync::watch;
 
-use crate::api::SharedApi;
+use crate::{api::SharedApi, metrics::Figures};
 use book::Book;
 use execution::{Abort, Execution};
 use reader::Reader;
@@ -57,6 +57,8 @@ pub(crate) struct Load {
     pub(crate) taken: usize,
     /// Outcomes that wait to be settled.
     pub(crate) held: usize,
+    /// Bytes of these.
+    pub(crate) held_bytes: usize,
     /// Nothing new is started.
     pub(crate) draining: bool,
 }
@@ -73,12 +75,19 @@ struct Shared {
     api: SharedApi,
     tasks: Tasks,
     clock: Clock,
+    figures: Arc<Figures>,
 }
 
 impl Executions {
-    pub(crate) fn new(bounds: Bounds, api: SharedApi, tasks: Tasks, clock: Clock) -> Self {
+    pub(crate) fn new(
+        bounds: Bounds,
+        api: SharedApi,
+        tasks: Tasks,
+        clock: Clock,
+        figures: Arc<Figures>,
+    ) -> Self {
         let (book, load) = (Mutex::new(Book::new(bounds)), watch::Sender::new(Load::default()));
-        Self { shared: Arc::new(Shared { book, load, api, tasks, clock }) }
+        Self { shared: Arc::new(Shared { book, load, api, tasks, clock, figures }) }
     }
 
     /// Runs or attaches to (task, lease); `None` for a job only attaches. The reader begins at
@@ -186,6 +195,7 @@ impl Executions {
             tokio::time::sleep(EXPIRE_EVERY).await;
             let dropped = self.change(|book, now| book.expire(now));
             if dropped > 0 {
+                self.shared.figures.dropped(dropped);
                 tracing::warn!(dropped, "outcomes were held for too long and dropped");
             }
         }

@@ -6,6 +6,7 @@
 //!   `taskfleet_core::execution`, here they meet tasks, time and readers;
 //! - `service` and `control`: the two gRPC services, ProcessTask and WorkerControl;
 //! - `membership`: registers with the supervisor, for ever, and sends heartbeats;
+//! - `metrics`: what is measured;
 //! - `shutdown`: what a clean stop does, in order, and how long each step may take;
 //! - [`Worker`] puts them together: bind, then run; [`run_process`] is the whole program.
 //!
@@ -16,6 +17,7 @@ mod control;
 mod error;
 mod executions;
 mod membership;
+mod metrics;
 mod process;
 mod service;
 mod settings;

@@ -6,7 +6,7 @@
 mod absence;
 mod registration;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use taskfleet_proto::v1::RegisterRequest;
@@ -14,7 +14,7 @@ use taskfleet_runtime::{Entropy, Tasks, transport::SharedConnector};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::executions::Load;
+use crate::{executions::Load, metrics::Figures};
 use absence::Absence;
 use registration::{Lost, Registration};
 
@@ -24,6 +24,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(2);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 /// Calls of others may come and go by the hundred a second; heartbeats need not.
 const AFTER_OTHERS: Duration = Duration::from_millis(100);
+/// The part that keeps a worker from being ready when no supervisor takes it as it is.
+const REGISTRATION: &str = "registration";
 /// To take leave, within the shutdown budget.
 pub(crate) const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -53,7 +55,7 @@ pub(crate) struct Membership {
     load: watch::Receiver<Load>,
     registration: Option<Registration>,
     absence: Absence,
-    accepted: watch::Sender<bool>,
+    figures: Arc<Figures>,
     given_up: CancellationToken,
 }
 
@@ -63,6 +65,7 @@ impl Membership {
         connector: SharedConnector,
         entropy: Entropy,
         load: watch::Receiver<Load>,
+        figures: Arc<Figures>,
     ) -> Self {
         Self {
             announcement,
@@ -71,7 +74,7 @@ impl Membership {
             load,
             registration: None,
             absence: Absence::default(),
-            accepted: watch::Sender::new(true),
+            figures,
             given_up: CancellationToken::new(),
         }
     }
@@ -79,12 +82,6 @@ impl Membership {
     /// Tells when no supervisor was found for too long.
     pub(crate) fn given_up(&self) -> CancellationToken {
         self.given_up.clone()
-    }
-
-    /// Whether a supervisor takes this worker as it is: false once one has refused it, until
-    /// one registers it.
-    pub(crate) fn accepted(&self) -> watch::Receiver<bool> {
-        self.accepted.subscribe()
     }
 
     /// Stays a member until the tasks are asked to end; then leaves, if nothing is held that
@@ -113,9 +110,12 @@ impl Membership {
                 Err(lost) => lost,
             };
             self.registration = None;
+            self.figures.registered(false);
             self.absence.note(&self.announcement.supervisor, &lost);
             if lost.is_refusal() {
-                self.accepted.send_replace(false);
+                // Until one registers it, this shows from outside, too.
+                let reason = format!("the supervisor refuses this worker: {lost}");
+                self.figures.readiness().block_silently(REGISTRATION, reason);
             }
             if self.is_of_no_use() {
                 self.given_up.cancel();
@@ -138,7 +138,8 @@ impl Membership {
         let request = self.announcement.request();
         let registration = Registration::make(&self.connector, supervisor, request).await?;
         self.absence.end(supervisor, registration.epoch());
-        self.accepted.send_replace(true);
+        self.figures.readiness().clear(REGISTRATION);
+        self.figures.registered(true);
         self.registration = Some(registration);
         Ok(())
     }

@@ -21,8 +21,9 @@ async fn run(options: process::Options) -> Result<(), Error> {
     let (api, has_key) = (settings.api.host(), settings.api.key.is_some());
     let worker = Worker::bind_tcp(settings).await?;
     let (grpc, boot_id) = (worker.local_addr(), worker.boot_id());
+    let http = worker.http_addr().map(tracing::field::display);
     let config = options.config().map(|file| tracing::field::display(file.display()));
-    tracing::info!(%grpc, %boot_id, slots, supervisor, api, has_key, config, "worker listens");
+    tracing::info!(%grpc, http, %boot_id, slots, supervisor, api, has_key, config, "worker listens");
     options.announce(grpc);
     worker.run(options.told_to_stop()).await
 }

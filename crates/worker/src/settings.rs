@@ -24,6 +24,9 @@ pub struct Settings {
     /// Address of the gRPC server; port 0 takes a free one.
     #[serde(deserialize_with = "settings::listen")]
     pub grpc_listen: SocketAddr,
+    /// Address of the HTTP server for metrics and health; port 0 takes a free one.
+    #[serde(deserialize_with = "settings::listen")]
+    pub http_listen: SocketAddr,
     /// host:port of the supervisor to register with.
     pub supervisor: String,
     /// For people. Empty: the machine's name and the start of the boot id.
@@ -96,6 +99,7 @@ impl Default for Settings {
         let bounds = Bounds::default();
         Self {
             grpc_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_052)),
+            http_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8_081)),
             supervisor: "127.0.0.1:50051".into(),
             name: String::new(),
             advertise: String::new(),

@@ -8,10 +8,10 @@ use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use taskfleet_core::BootId;
 use taskfleet_runtime::{
     Clock, Entropy, Finished, Tasks,
-    health::Health,
+    health::{Health, Readiness},
+    http,
     transport::{self, BoxedListener, SharedConnector, TcpConnector, TcpListener},
 };
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
     api::SharedApi,
     executions::Executions,
     membership::{LEAVE_WITHIN, Membership},
+    metrics::Figures,
     shutdown,
 };
 
@@ -26,6 +27,8 @@ use crate::{
 pub struct Parts {
     /// Takes the supervisor's connections.
     pub listener: BoxedListener,
+    /// Where the worker tells of itself over HTTP; none: nowhere.
+    pub http: Option<BoxedListener>,
     /// Connects to the supervisor.
     pub connector: SharedConnector,
     /// The model API.
@@ -61,9 +64,11 @@ impl Worker {
     pub async fn bind_tcp(settings: Settings) -> Result<Self, Error> {
         let clock = Clock::system();
         let api = OpenAi::new(&settings.api, clock.clone())?;
-        let listener = TcpListener::bind(settings.grpc_listen).await.map_err(Error::Listen)?;
+        let listener = TcpListener::bind_for("grpc_listen", settings.grpc_listen).await;
+        let teller = TcpListener::bind_for("http_listen", settings.http_listen).await;
         let parts = Parts {
-            listener: Box::new(listener),
+            listener: Box::new(listener.map_err(Error::Listen)?),
+            http: Some(Box::new(teller.map_err(Error::Listen)?)),
             connector: Arc::new(TcpConnector),
             api: Arc::new(api),
             clock,
@@ -76,6 +81,12 @@ impl Worker {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.parts.listener.local_addr()
+    }
+
+    /// Where it tells of itself over HTTP, if it does.
+    #[must_use]
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.parts.http.as_ref().map(|listener| listener.local_addr())
     }
 
     /// This process's identity.
@@ -94,17 +105,21 @@ impl Worker {
         let tasks = Tasks::default();
         // Also when this future is dropped: nothing of it goes on.
         let _stopped = StopOnDrop(tasks.clone());
-        let executions = Executions::new(settings.bounds(), parts.api, tasks.clone(), parts.clock);
+        let bounds = settings.bounds();
+        let figures = Arc::new(Figures::new(bounds));
+        let Parts { listener, http, connector, api, clock, entropy } = parts;
+        let executions = Executions::new(bounds, api, tasks.clone(), clock, figures.clone());
         let load = executions.load();
-        let membership = Membership::new(announcement, parts.connector, parts.entropy, load);
+        let membership =
+            Membership::new(announcement, connector, entropy, load.clone(), figures.clone());
         let (router, health) = serve::services(boot_id, &executions).await;
         let life = Life {
             given_up: membership.given_up(),
-            accepted: membership.accepted(),
             grace: settings.shutdown_grace,
             tasks: tasks.clone(),
             executions: executions.clone(),
             health,
+            readiness: figures.readiness().clone(),
         };
         tasks.spawn_critical("membership", membership.run(tasks.clone()));
         tasks.spawn_critical("expiry", expire(tasks.clone(), executions));
@@ -112,9 +127,10 @@ impl Worker {
         let closing = async move { stopping.stopping().await };
         let serving = async {
             let limit = shutdown::CLOSE_WITHIN;
-            Ok(transport::serve(router, parts.listener, closing, limit).await?)
+            Ok(transport::serve(router, listener, closing, limit).await?)
         };
-        tokio::try_join!(serving, life.until(stop))?;
+        let living = async { tokio::try_join!(serving, life.until(stop)).map(drop) };
+        http::tell_during(http, figures.told(load), living).await?;
         if tasks.finished(LEAVE_WITHIN).await == Finished::OutOfTime {
             tracing::warn!("some tasks did not end in time");
         }
@@ -129,32 +145,22 @@ struct Life {
     tasks: Tasks,
     grace: Duration,
     given_up: CancellationToken,
-    accepted: watch::Receiver<bool>,
+    readiness: Readiness,
 }
 
 impl Life {
     async fn until(self, stop: impl Future<Output = Stop>) -> Result<(), Error> {
         let ended = tokio::select! {
-            () = show_readiness(&self.health, self.accepted) => Err(Error::Part("membership")),
+            never = self.readiness.show(&self.health) => match never {},
             how = stop => Ok(how),
             () = self.given_up.cancelled() => Ok(Stop::Quick),
             part = self.tasks.critical_failure() => Err(Error::Part(part)),
         };
+        self.readiness.stopping();
         let how = *ended.as_ref().unwrap_or(&Stop::Quick);
         shutdown::stop(how, self.grace, &self.health, &self.executions).await;
         self.tasks.stop();
         ended.map(drop)
-    }
-}
-
-/// Ready unless a supervisor refuses this worker, which then shows from outside too.
-async fn show_readiness(health: &Health, mut accepted: watch::Receiver<bool>) {
-    loop {
-        let ready = *accepted.borrow_and_update();
-        health.set_ready(ready).await;
-        if accepted.changed().await.is_err() {
-            return;
-        }
     }
 }
 

@@ -18,6 +18,7 @@ fn supervisor(store: &Path) -> Command {
     command
         .env("TASKFLEET_SUPERVISOR__STORE", store)
         .env("TASKFLEET_SUPERVISOR__GRPC_LISTEN", "127.0.0.1:0")
+        .env("TASKFLEET_SUPERVISOR__HTTP_LISTEN", "127.0.0.1:0")
         .env("RUST_LOG", "info")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -129,10 +130,12 @@ async fn a_port_in_use_is_named() {
     let directory = TempDir::new().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let mut command = supervisor(&directory.path().join("tasks.db"));
-    command.env("TASKFLEET_SUPERVISOR__GRPC_LISTEN", &address);
-    let said = refusal(command).await;
-    for part in [&*address, "in use", "grpc_listen"] {
-        assert!(said.contains(part), "{part:?} is missing: {said}");
+    for setting in ["grpc_listen", "http_listen"] {
+        let mut command = supervisor(&directory.path().join("tasks.db"));
+        command.env(format!("TASKFLEET_SUPERVISOR__{}", setting.to_uppercase()), &address);
+        let said = refusal(command).await;
+        for part in [&*address, "in use", setting] {
+            assert!(said.contains(part), "{part:?} is missing: {said}");
+        }
     }
 }

@@ -44,6 +44,7 @@ fn assert_said(ran: &Ran, address: &str, what: &str) {
 async fn service(args: &[&str]) -> (Child, String) {
     let mut command = command(args);
     command.env("TASKFLEET_WORKER__GRPC_LISTEN", "127.0.0.1:0");
+    command.env("TASKFLEET_WORKER__HTTP_LISTEN", "127.0.0.1:0");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let mut line = String::new();

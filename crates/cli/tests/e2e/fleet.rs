@@ -238,6 +238,18 @@ impl Fleet {
         std::fs::read_to_string(self.dir.path().join(format!("{name}.log"))).unwrap_or_default()
     }
 
+    /// What a process tells over HTTP: the status and the text.
+    pub(crate) async fn http(&self, name: &str, path: &str) -> (u16, String) {
+        let log = self.log(name);
+        // Of a process that was started again the last line counts.
+        let told = log.rsplit_once("\"http\":\"").expect("it logs where it tells of itself").1;
+        let address = told.split('"').next().unwrap();
+        // Refused when there is one already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let answer = reqwest::get(format!("http://{address}{path}")).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
     /// Where everything that the fleet writes lies.
     pub(crate) fn directory(&self) -> &std::path::Path {
         self.dir.path()

@@ -113,6 +113,7 @@ async fn handing_the_key_over_to_whoever_comes_is_refused_at_the_start() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_taskfleet"));
         command.arg("supervisor").current_dir(dir.path()).stdin(Stdio::null()).kill_on_drop(true);
         command.env("TASKFLEET_SUPERVISOR__GRPC_LISTEN", "127.0.0.1:0");
+        command.env("TASKFLEET_SUPERVISOR__HTTP_LISTEN", "127.0.0.1:0");
         command.env("TASKFLEET_SUPERVISOR__HAND_OVER_API_KEY", "true").env("OPENAI_API_KEY", OURS);
         command.envs(variables);
         let output = tokio::time::timeout(BOUND, command.output()).await.unwrap().unwrap();

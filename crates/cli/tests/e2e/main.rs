@@ -26,6 +26,7 @@ mod set_aside;
 mod silence;
 mod stale_store;
 mod tasks;
+mod telling;
 mod tracing;
 mod trust;
 mod watching;

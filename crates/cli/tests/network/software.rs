@@ -34,6 +34,7 @@ pub(crate) async fn supervisor(shared: Shared) -> turmoil::Result {
     let store = shared.disk.open(Timestamp::from_unix_millis(clock.unix_millis()));
     let parts = taskfleet_supervisor::Parts {
         listener: shared.listen(Host::Supervisor, SUPERVISOR_PORT).await?,
+        http: None,
         connector: shared.connector(Host::Supervisor),
         store: Arc::new(store),
         clock,
@@ -56,6 +57,7 @@ pub(crate) async fn worker(shared: Shared, index: usize) -> turmoil::Result {
     };
     let parts = taskfleet_worker::Parts {
         listener: shared.listen(host, WORKER_PORT).await?,
+        http: None,
         connector: shared.connector(host),
         api: Arc::new(api),
         clock: shared.clock(host),

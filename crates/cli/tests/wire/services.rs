@@ -109,6 +109,7 @@ async fn first_message(channel: &Channel, method: &Method, message: &[u8]) -> Re
 async fn start_worker(running: &mut JoinSet<()>, api: SocketAddr) -> SocketAddr {
     let mut settings = taskfleet_worker::Settings {
         grpc_listen: any_port(),
+        http_listen: any_port(),
         supervisor: "127.0.0.1:1".into(),
         ..taskfleet_worker::Settings::default()
     };
@@ -128,6 +129,7 @@ async fn start_supervisor(running: &mut JoinSet<()>) -> SocketAddr {
     };
     let parts = Parts {
         listener: Box::new(TcpListener::bind(any_port()).await.unwrap()),
+        http: None,
         connector: Arc::new(TcpConnector),
         store: Arc::new(MemoryStore::new(identity)),
         clock: Clock::system(),

@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use super::Health;
 
 /// What keeps a service from being ready, by the part that says so. It is ready while
-/// nothing does.
-#[derive(Debug, Default)]
+/// nothing does. Clones are the same one.
+#[derive(Debug, Clone, Default)]
 pub struct Readiness {
     reasons: watch::Sender<BTreeMap<&'static str, String>>,
 }
@@ -17,14 +17,26 @@ impl Readiness {
     /// `part` does not do its work, for this reason; until [`Readiness::clear`].
     pub fn block(&self, part: &'static str, reason: impl Into<String>) {
         let reason = reason.into();
+        if self.block_silently(part, reason.clone()) {
+            tracing::error!(part, %reason, "not ready");
+        }
+    }
+
+    /// The same, for whoever logs it in words of its own; whether it was news.
+    pub fn block_silently(&self, part: &'static str, reason: impl Into<String>) -> bool {
+        let reason = reason.into();
         self.reasons.send_if_modified(|reasons| {
             let changed = reasons.get(part) != Some(&reason);
             if changed {
-                tracing::error!(part, %reason, "not ready");
                 reasons.insert(part, reason);
             }
             changed
-        });
+        })
+    }
+
+    /// The service stops, and is not ready any more.
+    pub fn stopping(&self) {
+        self.block_silently("shutdown", "it is stopping");
     }
 
     /// `part` does its work again.
@@ -36,6 +48,12 @@ impl Readiness {
             }
             changed
         });
+    }
+
+    /// What keeps the service from being ready, by part; nothing while it is.
+    #[must_use]
+    pub fn reasons(&self) -> BTreeMap<&'static str, String> {
+        self.reasons.borrow().clone()
     }
 
     /// Why `part` does not do its work; `None`: it does.

@@ -27,6 +27,16 @@ pub struct TcpListener {
 }
 
 impl TcpListener {
+    /// Reserves the port of this setting; 0 takes any free one.
+    ///
+    /// # Errors
+    /// Names address and setting when it is taken or not ours.
+    pub async fn bind_for(setting: &str, addr: SocketAddr) -> io::Result<Self> {
+        let hint = |error: &io::Error| format!("{error}: set {setting} to an address that is free");
+        let hinted = |error: io::Error| io::Error::new(error.kind(), hint(&error));
+        Self::bind(addr).await.map_err(hinted)
+    }
+
     /// Reserves the port; 0 takes any free one.
     ///
     /// # Errors

@@ -7,19 +7,28 @@
 mod job;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    fmt,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use taskfleet_core::Epoch;
-use tokio::sync::{SetOnce, mpsc, oneshot};
+use tokio::{
+    sync::{SetOnce, mpsc, oneshot},
+    time::Instant,
+};
 
 use super::{
     fault::Fault,
     write::{Unit, put_tally, touch},
 };
-use crate::{error::StoreError, tally::Tally};
+use crate::{
+    error::StoreError,
+    tally::Tally,
+    types::{Commit, CommitWatcher},
+};
 use job::{Job, Write};
 
 pub(super) use job::Weight;
@@ -32,11 +41,17 @@ const GROUP_ITEMS: usize = 4_096;
 const GROUP_BYTES: usize = 64 << 20;
 
 /// What the writer lets others see.
-#[derive(Debug)]
 struct Shown {
     /// As of the latest commit.
     tally: Mutex<Tally>,
     broken: SetOnce<StoreError>,
+    watcher: OnceLock<CommitWatcher>,
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shown").field("tally", &self.tally()).finish_non_exhaustive()
+    }
 }
 
 impl Shown {
@@ -66,7 +81,11 @@ impl Writer {
         tally: Tally,
     ) -> Result<Self, StoreError> {
         let (queue, commands) = mpsc::channel(WAITING);
-        let shown = Arc::new(Shown { tally: Mutex::new(tally), broken: SetOnce::new() });
+        let shown = Arc::new(Shown {
+            tally: Mutex::new(tally),
+            broken: SetOnce::new(),
+            watcher: OnceLock::new(),
+        });
         let mut thread =
             Thread { connection, epoch, tally, in_doubt: false, shown: Arc::clone(&shown) };
         let run = move || thread.run(commands);
@@ -94,6 +113,11 @@ impl Writer {
     /// Why nothing can be trusted any more, if so.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         self.shown.broken.get().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    pub(super) fn watch(&self, watcher: CommitWatcher) {
+        // The first one stays.
+        let _ = self.shown.watcher.set(watcher);
     }
 
     /// From now on nothing is written any more, for this reason.
@@ -147,14 +171,27 @@ impl Thread {
     }
 
     fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        let began = Instant::now();
         let done = self.transact(group);
         self.in_doubt = done.is_err();
+        self.tell_watcher(group, began.elapsed());
         done.map_err(|fault| {
             if fault.fatal {
                 self.shown.set_broken(fault.error.clone());
             }
             fault.error
         })
+    }
+
+    /// A look at the store is no commit, unless it failed.
+    fn tell_watcher(&self, group: &[Box<dyn Job>], took: Duration) {
+        let items = group.iter().map(|job| job.weight().items).sum();
+        let commit = Commit { took, items, failed: self.in_doubt };
+        if let Some(watcher) = self.shown.watcher.get()
+            && (items > 0 || commit.failed)
+        {
+            watcher(&commit);
+        }
     }
 
     /// Does all of it in one transaction or nothing.

@@ -1,6 +1,6 @@
 //! FleetService: the fleet, for operators.
 
-use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use taskfleet_core::{BootId, Epoch};
 use taskfleet_proto::{
@@ -102,7 +102,7 @@ fn stats(engine: &Engine) -> v1::GetStatsResponse {
         workers_ready: u32::try_from(ready.count()).unwrap_or(u32::MAX),
         slots: workers.iter().map(|worker| worker.slots).sum(),
         slots_in_use: workers.iter().map(|worker| worker.slots_in_use).sum(),
-        stale_results: engine.stale_results.load(Ordering::Relaxed),
+        stale_results: engine.metrics.stale_results(),
         store_id: engine.caller.store_id.clone(),
         epoch: engine.caller.epoch,
         started_at: Some(view::timestamp(engine.time.started())),
@@ -116,7 +116,7 @@ fn stats(engine: &Engine) -> v1::GetStatsResponse {
 }
 
 /// The members, and the addresses where none answers.
-fn workers(engine: &Engine) -> Vec<v1::Worker> {
+pub(crate) fn workers(engine: &Engine) -> Vec<v1::Worker> {
     let members = engine.fleet.members();
     let mut workers: Vec<v1::Worker> =
         members.iter().map(|member| worker(engine, member)).collect();

@@ -45,6 +45,7 @@ impl Starter {
         command
             .args(args)
             .env("TASKFLEET_WORKER__GRPC_LISTEN", "127.0.0.1:0")
+            .env("TASKFLEET_WORKER__HTTP_LISTEN", "127.0.0.1:0")
             .env("TASKFLEET_WORKER__ADVERTISE", "127.0.0.1:0")
             .env("TASKFLEET_WORKER__SUPERVISOR", &self.supervisor)
             .env("TASKFLEET_WORKER__NAME", format!("local-{number}"))

@@ -61,6 +61,7 @@ impl Rig {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let parts = Parts {
             listener: Box::new(TcpListener::bind(any_port).await.unwrap()),
+            http: None,
             connector: Arc::new(TcpConnector),
             store: store.clone(),
             clock,

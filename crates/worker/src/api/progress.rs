@@ -1,6 +1,9 @@
 //! What is known of a call while it goes on.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use taskfleet_core::{
     failure::Delivery,
@@ -28,6 +31,7 @@ struct Known {
     started: Instant,
     sent: Option<Instant>,
     limits_came: Option<Instant>,
+    first_text: Option<Duration>,
 }
 
 impl Default for Progress {
@@ -39,6 +43,7 @@ impl Default for Progress {
             started: Instant::now(),
             sent: None,
             limits_came: None,
+            first_text: None,
         };
         Self { known: Mutex::new(known), grew: Notify::new() }
     }
@@ -109,9 +114,12 @@ impl Progress {
     /// The next piece of the text. Returns how long the whole text is now, in bytes.
     pub fn push(&self, delta: &str) -> usize {
         let len = {
-            let text = &mut self.lock().text;
-            text.push(delta);
-            text.len()
+            let mut known = self.lock();
+            if known.first_text.is_none() {
+                known.first_text = known.sent.map(|sent| sent.elapsed());
+            }
+            known.text.push(delta);
+            known.text.len()
         };
         self.grew.notify_waiters();
         len
@@ -126,6 +134,17 @@ impl Progress {
             limits.age = came.elapsed();
         }
         call
+    }
+
+    /// How long the call took as a whole; of one that goes on, until now.
+    pub(crate) fn took(&self) -> Duration {
+        let known = self.lock();
+        known.call.facts.took.unwrap_or_else(|| known.started.elapsed())
+    }
+
+    /// From sending the call to the first piece of its text.
+    pub(crate) fn first_text(&self) -> Option<Duration> {
+        self.lock().first_text
     }
 
     /// The text so far.

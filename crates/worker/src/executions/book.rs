@@ -156,6 +156,7 @@ impl Book {
             running: self.running_count(),
             taken: self.table.foreign_running() + self.unleased.len(),
             held: self.table.held(),
+            held_bytes: self.table.held_bytes(),
             draining: self.draining,
         }
     }

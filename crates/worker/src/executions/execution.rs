@@ -5,7 +5,10 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use taskfleet_core::outcome::{End, Failure, Outcome, Payload};
+use taskfleet_core::{
+    failure::FailureKind,
+    outcome::{End, Failure, Outcome, Payload},
+};
 use tokio::sync::{Notify, futures::Notified};
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +30,18 @@ pub(super) enum Ending {
     Answered(Answer),
     Failed(Failure),
     Aborted(Abort),
+}
+
+impl Ending {
+    /// Why there is no answer, in a word for spans and metrics; `None`: there is one.
+    pub(super) fn failed(&self) -> Option<&'static str> {
+        match self {
+            Self::Answered(_) => None,
+            Self::Failed(failure) => Some(failure.kind.name()),
+            Self::Aborted(Abort::Cancelled) => Some(FailureKind::Cancelled.name()),
+            Self::Aborted(Abort::Released) => Some("released"),
+        }
+    }
 }
 
 /// One execution, while anybody has to do with it.

@@ -7,9 +7,12 @@ use taskfleet_core::failure::FailureKind;
 use super::{
     Executions, Job,
     execution::{Ending, Execution},
-    span::CallSpan,
+    span::{CallSpan, operation},
 };
-use crate::api::{Answer, ApiCall, failure};
+use crate::{
+    api::{Answer, ApiCall, failure},
+    metrics::Ended,
+};
 
 /// Makes the call, within its time, unless it is aborted; then frees the slot and tells the
 /// readers, in this order, so that whoever reads of the end finds the slot free.
@@ -17,8 +20,9 @@ pub(super) async fn run(executions: Executions, execution: Arc<Execution>, mut j
     let limit = job.limit;
     let api = Arc::clone(&executions.shared.api);
     let began_ms = executions.shared.clock.unix_millis();
+    let operation = operation(&job.work);
     let span = CallSpan::begin(&mut job, began_ms);
-    let mut booking = Booking { executions, execution, ending: unforeseen(), span };
+    let mut booking = Booking { executions, execution, ending: unforeseen(), operation, span };
     let call = api.call(call(&booking.execution, job), Arc::clone(booking.execution.progress()));
     // Whichever comes first, the call is dropped here, and with it its connection.
     booking.ending = tokio::select! {
@@ -52,7 +56,20 @@ struct Booking {
     executions: Executions,
     execution: Arc<Execution>,
     ending: Ending,
+    operation: &'static str,
     span: Option<CallSpan>,
+}
+
+impl Booking {
+    fn measure(&self, ending: &Ending) {
+        let progress = self.execution.progress();
+        self.executions.shared.figures.called(&Ended {
+            operation: self.operation,
+            outcome: ending.failed().unwrap_or("completed"),
+            took: progress.took(),
+            first_text: progress.first_text(),
+        });
+    }
 }
 
 impl Drop for Booking {
@@ -64,6 +81,7 @@ impl Drop for Booking {
             Ending::Answered(Answer::Body(body)) => body.len(),
             Ending::Failed(_) | Ending::Aborted(_) => 0,
         };
+        self.measure(&ending);
         let identity = self.execution.identity();
         if let Some(span) = self.span.take() {
             let now = self.executions.shared.clock.unix_millis();

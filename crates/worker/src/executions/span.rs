@@ -7,10 +7,7 @@ use taskfleet_core::{
 };
 use taskfleet_runtime::trace::{self, Array, Attribute, Kind, Place, Span, StringValue, Value};
 
-use super::{
-    Identity, Job,
-    execution::{Abort, Ending},
-};
+use super::{Identity, Job, execution::Ending};
 use crate::api::Progress;
 
 /// A call that goes on, when spans are written.
@@ -61,7 +58,7 @@ impl CallSpan {
             began_ms: self.began_ms,
             ended_ms,
             attributes,
-            failed: failed(ending),
+            failed: ending.failed(),
         }
         .write();
     }
@@ -89,20 +86,12 @@ fn known(call: &Call) -> Vec<Attribute> {
     known
 }
 
-fn failed(ending: &Ending) -> Option<&'static str> {
-    match ending {
-        Ending::Answered(_) => None,
-        Ending::Failed(failure) => Some(failure.kind.name()),
-        Ending::Aborted(Abort::Cancelled) => Some("cancelled"),
-        Ending::Aborted(Abort::Released) => Some("released"),
-    }
-}
-
 fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn operation(work: &Work) -> &'static str {
+/// What kind of call it is, by the conventions' names.
+pub(super) fn operation(work: &Work) -> &'static str {
     match work {
         Work::Content(_) => "chat",
         Work::Request(request) => match request.endpoint {

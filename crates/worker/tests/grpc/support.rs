@@ -44,7 +44,12 @@ pub(crate) fn localhost() -> SocketAddr {
 
 /// Settings of a worker whose supervisor is nowhere.
 pub(crate) fn settings() -> Settings {
-    Settings { grpc_listen: localhost(), supervisor: "127.0.0.1:1".into(), ..Settings::default() }
+    Settings {
+        grpc_listen: localhost(),
+        http_listen: localhost(),
+        supervisor: "127.0.0.1:1".into(),
+        ..Settings::default()
+    }
 }
 
 /// A simulated API with so many requests and tokens a minute.

@@ -18,6 +18,8 @@ const WORKERS_STOP: Duration = Duration::from_millis(3_000);
 const SUPERVISOR_STOP: Duration = Duration::from_millis(1_500);
 const SIM_STOP: Duration = Duration::from_millis(500);
 
+const ANY_PORT: &str = "127.0.0.1:0";
+
 /// A simulated answer comes slowly enough to be seen.
 const SIM_FLAGS: [&str; 4] = ["--latency-ms", "300", "--delay-ms", "60"];
 
@@ -90,7 +92,7 @@ impl Fleet {
             args.extend(SIM_FLAGS.map(str::to_owned));
             Spec { name: "openai-sim".to_owned(), args, env: quiet() }
         };
-        let child = spec("127.0.0.1:0").start(&self.screen).await?;
+        let child = spec(ANY_PORT).start(&self.screen).await?;
         let address = child.address().to_owned();
         // Started again it listens where the workers know it.
         self.sim.keep(spec(&address), child, self.screen.clone());
@@ -102,6 +104,7 @@ impl Fleet {
         let spec = |listen: String| {
             let mut env = quiet();
             env.push(("TASKFLEET_SUPERVISOR__GRPC_LISTEN", listen));
+            env.push(("TASKFLEET_SUPERVISOR__HTTP_LISTEN", ANY_PORT.to_owned()));
             env.push(("TASKFLEET_SUPERVISOR__STORE", store.clone()));
             let args = vec!["supervisor".to_owned()];
             Spec { name: "supervisor".to_owned(), args, env }
@@ -129,7 +132,8 @@ impl Fleet {
     fn worker(&self, number: u16, sim: Option<&str>) -> Spec {
         let name = format!("worker-{number}");
         let mut env = quiet();
-        env.push(("TASKFLEET_WORKER__GRPC_LISTEN", "127.0.0.1:0".to_owned()));
+        env.push(("TASKFLEET_WORKER__GRPC_LISTEN", ANY_PORT.to_owned()));
+        env.push(("TASKFLEET_WORKER__HTTP_LISTEN", ANY_PORT.to_owned()));
         env.push(("TASKFLEET_WORKER__SUPERVISOR", self.address.clone()));
         env.push(("TASKFLEET_WORKER__NAME", name.clone()));
         env.extend(self.plan.model.variables(sim));

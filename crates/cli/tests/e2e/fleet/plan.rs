@@ -11,6 +11,8 @@ use super::{
 pub(super) const STORE: &str = "taskfleet.db";
 pub(super) const STORE_VARIABLE: &str = "TASKFLEET_SUPERVISOR__STORE";
 
+const ANY_PORT: &str = "127.0.0.1:0";
+
 /// How many workers, and every setting that is not the default.
 #[derive(Clone)]
 pub(crate) struct Plan {
@@ -137,6 +139,7 @@ impl Plan {
         let mut env = vec![leftovers.variable(), info()];
         env.extend(api(sim));
         env.push((STORE_VARIABLE.into(), store));
+        env.push(("TASKFLEET_SUPERVISOR__HTTP_LISTEN".into(), ANY_PORT.into()));
         env.extend(self.supervisor_env.clone());
         Spec {
             name: "supervisor".into(),
@@ -160,6 +163,7 @@ impl Plan {
         let mut env = vec![leftovers.variable(), info()];
         env.push(("TASKFLEET_WORKER__SUPERVISOR".into(), supervisor.into()));
         env.push(("TASKFLEET_WORKER__NAME".into(), name.clone()));
+        env.push(("TASKFLEET_WORKER__HTTP_LISTEN".into(), ANY_PORT.into()));
         env.extend(api(sim));
         env.extend(self.worker_env.clone());
         Spec {
