@@ -29,4 +29,4 @@ mod watchdog;
 
 pub use process::{WorkerProgram, run_process};
 pub use settings::{Settings, StaticWorker};
-pub use supervisor::{Error, Parts, Supervisor};
+pub use supervisor::{Error, Parts, SHUTDOWN_BUDGET, Supervisor};

@@ -38,14 +38,15 @@ use crate::{
 const SERVICES: &[&str] =
     &["taskfleet.v1.TaskService", "taskfleet.v1.FleetService", "taskfleet.v1.WorkerRegistry"];
 
-/// The whole budget to stop in is ten seconds, what Docker grants before it kills. Of it,
-/// this goes to open calls …
+/// The whole budget to stop in: what Docker grants before it kills.
+pub const SHUTDOWN_BUDGET: Duration = Duration::from_secs(10);
+/// Of it, this goes to open calls …
 const GRACE_FOR_CALLS: Duration = Duration::from_secs(5);
 /// … and this to settling what has arrived; the rest is for the last spans.
 const GRACE_FOR_SETTLING: Duration = Duration::from_secs(3);
 const _: () = assert!(
     GRACE_FOR_CALLS.as_millis() + GRACE_FOR_SETTLING.as_millis() + FLUSH_WITHIN.as_millis()
-        <= 10_000
+        <= SHUTDOWN_BUDGET.as_millis()
 );
 /// The largest submission: 64 MiB of tasks and what stands around them.
 pub(crate) const MAX_REQUEST_BYTES: usize = 72 << 20;

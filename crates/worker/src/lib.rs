@@ -28,5 +28,5 @@ pub use api::openai::OpenAi;
 pub use error::Error;
 pub use process::run_process;
 pub use settings::{ApiSettings, Settings};
-pub use shutdown::Stop;
+pub use shutdown::{SHUTDOWN_BUDGET, Stop};
 pub use worker::{Parts, Worker};

@@ -11,9 +11,9 @@ use crate::{
     membership::LEAVE_WITHIN,
 };
 
-/// What whoever stops us waits before it kills: Kubernetes' default, and what our manifests
-/// say. All steps together stay within it.
-const BUDGET: Duration = Duration::from_secs(30);
+/// What all steps of stopping take together with the built-in grace: Kubernetes' default before it
+/// kills. With another grace it is as much longer or shorter.
+pub const SHUTDOWN_BUDGET: Duration = Duration::from_secs(30);
 /// Executions may go on for so long: what remains of the budget after the other steps.
 pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(24);
 /// Supervisors settle within 50 ms and a sync; what is not settled by then is lost with us. What
@@ -30,7 +30,7 @@ const _: () = assert!(
         + LEAVE_WITHIN.as_millis()
         + CLOSE_WITHIN.as_millis()
         + FLUSH_WITHIN.as_millis()
-        <= BUDGET.as_millis()
+        <= SHUTDOWN_BUDGET.as_millis()
 );
 
 /// Refuses new work, lets running work end, hands back the rest, and waits until what ended is
