@@ -1,7 +1,7 @@
 //! A container of ours, whatever starts it: which program, with which arguments and variables;
 //! and whether the program takes them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use clap::{CommandFactory, Parser};
 use taskfleet_runtime::{
@@ -59,8 +59,22 @@ impl Container {
 
     /// The same for the simulated API.
     pub(crate) fn sim(&self) -> openai_sim::Settings {
-        let words = ["openai-sim".to_owned()].into_iter().chain(self.args.iter().cloned());
+        let flags = SimFlags::command();
+        let variables = flags.get_arguments().filter_map(|flag| {
+            let value = self.env.get(flag.get_env()?.to_str()?)?;
+            Some(format!("--{}={value}", flag.get_long()?))
+        });
+        let words = ["openai-sim".to_owned()].into_iter().chain(variables).chain(self.args.clone());
         SimFlags::try_parse_from(words).unwrap_or_else(|error| panic!("{error}")).settings
+    }
+
+    /// Where it listens.
+    pub(crate) fn listens(&self) -> Vec<SocketAddr> {
+        match self.program.as_str() {
+            "supervisor" => vec![self.supervisor().grpc_listen],
+            "worker" => vec![self.worker().grpc_listen],
+            _ => vec![self.sim().listen],
+        }
     }
 
     fn load<T: Section>(&self) -> T {

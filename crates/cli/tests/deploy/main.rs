@@ -3,7 +3,10 @@
 
 #![cfg(test)]
 
+mod compose;
 mod container;
+mod image;
+mod interpolation;
 mod kustomize;
 mod network;
 mod pods;
