@@ -13,6 +13,7 @@ mod flood;
 mod joining;
 mod keys;
 mod local_workers;
+mod metrics;
 mod overload;
 mod poison;
 mod promises;
