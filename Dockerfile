@@ -41,13 +41,15 @@ COPY --from=build /out/taskfleet-supervisor /usr/local/bin/
 COPY --from=build --chown=65532:65532 /out/lib /var/lib
 # Loopback is the container's own: nobody would be served.
 ENV TASKFLEET_SUPERVISOR__GRPC_LISTEN=0.0.0.0:50051 \
+    TASKFLEET_SUPERVISOR__HTTP_LISTEN=0.0.0.0:8080 \
     TASKFLEET_SUPERVISOR__STORE=/var/lib/taskfleet/taskfleet.db
 EXPOSE 50051 8080
 ENTRYPOINT ["/usr/local/bin/taskfleet-supervisor"]
 
 FROM runtime AS worker
 COPY --from=build /out/taskfleet-worker /usr/local/bin/
-ENV TASKFLEET_WORKER__GRPC_LISTEN=0.0.0.0:50052
+ENV TASKFLEET_WORKER__GRPC_LISTEN=0.0.0.0:50052 \
+    TASKFLEET_WORKER__HTTP_LISTEN=0.0.0.0:8081
 EXPOSE 50052 8081
 ENTRYPOINT ["/usr/local/bin/taskfleet-worker"]
 
