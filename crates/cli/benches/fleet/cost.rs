@@ -1,40 +1,93 @@
 //! What the processes cost, from /proc: CPU time and resident memory.
 
-use crate::e2e::fleet::{Fleet, Process};
+use serde_json::{Value, json};
+
+use crate::{
+    WORKERS,
+    e2e::fleet::{Fleet, Process},
+};
 
 /// Clock ticks a second of /proc/PID/stat: 100 on every Linux that we know (man 5 proc).
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The costs of each process so far.
 pub(crate) struct Costs {
-    processes: Vec<Cost>,
+    supervisor: Cost,
+    workers: Vec<Cost>,
+    sim: Cost,
+    client: Cost,
 }
 
+#[derive(Default)]
 struct Cost {
-    name: String,
     cpu_seconds: f64,
     resident_kib: u64,
 }
 
+/// What a task cost.
+pub(crate) struct PerTask {
+    supervisor: f64,
+    workers: f64,
+    sim: f64,
+    client: f64,
+    supervisor_mib: f64,
+    worker_mib: f64,
+}
+
 impl Costs {
     pub(crate) fn of(fleet: &mut Fleet) -> Self {
-        let mut processes = vec![Cost::of(fleet.supervisor()), Cost::of(fleet.sim())];
-        processes.extend((0..3).map(|index| Cost::of(fleet.worker(index))));
-        Self { processes }
+        Self {
+            supervisor: Cost::of(fleet.supervisor()),
+            workers: (0..WORKERS).map(|index| Cost::of(fleet.worker(index))).collect(),
+            sim: Cost::of(fleet.sim()),
+            client: Cost::read(std::process::id()),
+        }
     }
 
-    pub(crate) fn print_since(&self, before: &Self, tasks: usize) {
-        for (now, then) in self.processes.iter().zip(&before.processes) {
-            let micros = (now.cpu_seconds - then.cpu_seconds) * 1e6 / tasks as f64;
-            let mib = now.resident_kib as f64 / 1024.0;
-            println!("{:12} {micros:6.0} µs CPU a task, {mib:6.1} MiB resident", now.name);
+    /// What each of `tasks` cost since `before`.
+    pub(crate) fn since(&self, before: &Self, tasks: usize) -> PerTask {
+        let micros = |now: f64, then: f64| (now - then) * 1e6 / tasks as f64;
+        let all = |costs: &Self| costs.workers.iter().map(|cost| cost.cpu_seconds).sum::<f64>();
+        let largest = self.workers.iter().map(|cost| cost.resident_kib).max();
+        PerTask {
+            supervisor: micros(self.supervisor.cpu_seconds, before.supervisor.cpu_seconds),
+            workers: micros(all(self), all(before)),
+            sim: micros(self.sim.cpu_seconds, before.sim.cpu_seconds),
+            client: micros(self.client.cpu_seconds, before.client.cpu_seconds),
+            supervisor_mib: self.supervisor.resident_kib as f64 / 1024.0,
+            worker_mib: largest.unwrap_or_default() as f64 / 1024.0,
         }
+    }
+}
+
+impl PerTask {
+    pub(crate) fn line(&self) -> String {
+        let Self { supervisor, workers, sim, client, supervisor_mib, worker_mib } = self;
+        format!(
+            "CPU a task: supervisor {supervisor:.1} µs, workers {workers:.1} µs (API {sim:.1}, \
+             client {client:.1}); resident: supervisor {supervisor_mib:.0} MiB, each worker at \
+             most {worker_mib:.0} MiB"
+        )
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "supervisor_cpu_micros": self.supervisor,
+            "workers_cpu_micros": self.workers,
+            "sim_cpu_micros": self.sim,
+            "client_cpu_micros": self.client,
+            "supervisor_resident_mib": self.supervisor_mib,
+            "largest_worker_resident_mib": self.worker_mib,
+        })
     }
 }
 
 impl Cost {
     fn of(process: &Process) -> Self {
-        let pid = process.pid();
+        Self::read(process.pid())
+    }
+
+    fn read(pid: u32) -> Self {
         let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
         let stat = read("stat");
         // After the name, which may hold spaces: fields 14 and 15 are user and system time.
@@ -43,6 +96,6 @@ impl Cost {
         let status = read("status");
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         let resident_kib = resident.trim().trim_end_matches(" kB").parse().unwrap();
-        Self { name: process.name().into(), cpu_seconds: ticks / TICKS_PER_SECOND, resident_kib }
+        Self { cpu_seconds: ticks / TICKS_PER_SECOND, resident_kib }
     }
 }
