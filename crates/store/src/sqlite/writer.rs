@@ -1,10 +1,12 @@
 //! Writing: one thread that takes all that waits into one transaction, so that one sync
 //! makes many commands durable. Nobody is answered before it.
 //!
-//! No timer waits for company: while one transaction is being synced, the next commands
-//! gather by themselves, the more of them the slower the disk.
+//! While one transaction is being synced, the next commands gather by themselves, the more of
+//! them the slower the disk. A command that comes alone waits for no company; when several come,
+//! transactions keep a pace, see [`pace`].
 
 mod job;
+mod pace;
 
 use std::{
     fmt,
@@ -30,6 +32,7 @@ use crate::{
     types::{Commit, CommitWatcher},
 };
 use job::{Job, Write};
+use pace::Pace;
 
 pub(super) use job::Weight;
 
@@ -158,8 +161,11 @@ struct Thread {
 
 impl Thread {
     fn run(&mut self, mut commands: mpsc::Receiver<Box<dyn Job>>) {
+        let mut pace = Pace::default();
         while let Some(first) = commands.blocking_recv() {
+            pace.keep();
             let mut group = gather(first, &mut commands);
+            pace.begin(group.len());
             let outcome = match self.shown.broken.get() {
                 Some(error) => Err(error.clone()),
                 None => self.commit(&mut group),
