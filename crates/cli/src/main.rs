@@ -18,6 +18,11 @@ mod words;
 
 use std::{process::ExitCode, time::Duration};
 
+use taskfleet_runtime::Allocator;
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
+
 fn main() -> ExitCode {
     // Refused only when a provider stands already, and then there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();

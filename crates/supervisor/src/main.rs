@@ -4,10 +4,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use taskfleet_runtime::{
+    Allocator,
     health::probe::{self, Command},
     process::Options,
 };
 use taskfleet_supervisor::{Settings, WorkerProgram, run_process};
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 /// Accepts tasks over gRPC and hands them to workers.
 #[derive(Debug, Parser)]

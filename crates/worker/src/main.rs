@@ -4,10 +4,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use taskfleet_runtime::{
+    Allocator,
     health::probe::{self, Command},
     process::Options,
 };
 use taskfleet_worker::{Settings, run_process};
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 /// Serves ProcessTask for a supervisor and calls an OpenAI-compatible API.
 #[derive(Debug, Parser)]
