@@ -89,14 +89,20 @@ impl Engine {
         changes: Vec<Change>,
     ) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
         let engine = self.clone();
-        let applying = async move {
-            let results = engine.store.apply(changes, engine.time.now()).await?;
-            for applied in results.iter().flatten() {
-                engine.take_effect(applied);
-            }
-            Ok(results)
-        };
+        let applying = async move { engine.apply_undropped(changes).await };
         self.to_the_end(applying).await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Like [`Engine::apply`], for whoever is never dropped before its end.
+    async fn apply_undropped(
+        self: &Arc<Self>,
+        changes: Vec<Change>,
+    ) -> Result<Vec<Result<Applied, Refusal>>, StoreError> {
+        let results = self.store.apply(changes, self.time.now()).await?;
+        for applied in results.iter().flatten() {
+            self.take_effect(applied);
+        }
+        Ok(results)
     }
 
     /// Runs `work` to its end also when whoever waits for it goes away, as the handler of a
@@ -120,10 +126,30 @@ impl Engine {
         self: &Arc<Self>,
         changes: Vec<Change>,
     ) -> Option<Vec<Result<Applied, Refusal>>> {
+        self.until_applied(changes, |changes| self.apply(changes)).await
+    }
+
+    /// Like [`Engine::apply_surely`], for a driver, which is a task of its own that nobody drops:
+    /// another one for each settlement would cost as much as half of what the store does for it.
+    pub(crate) async fn apply_as_driver(
+        self: &Arc<Self>,
+        change: Change,
+    ) -> Option<Vec<Result<Applied, Refusal>>> {
+        self.until_applied(vec![change], |changes| self.apply_undropped(changes)).await
+    }
+
+    async fn until_applied<T>(
+        &self,
+        changes: Vec<Change>,
+        apply: impl Fn(Vec<Change>) -> T,
+    ) -> Option<Vec<Result<Applied, Refusal>>>
+    where
+        T: Future<Output = Result<Vec<Result<Applied, Refusal>>, StoreError>>,
+    {
         let mut pause = FIRST_PAUSE;
         // Also a store that takes no writes lets pass who has none.
         while !changes.is_empty() {
-            match self.apply(changes.clone()).await {
+            match apply(changes.clone()).await {
                 Ok(results) => return Some(results),
                 Err(StoreError::Closed) => return None,
                 // Once for each: a disk that is full may hold the log, too.

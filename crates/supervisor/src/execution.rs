@@ -23,6 +23,7 @@ use taskfleet_proto::{
 };
 use taskfleet_runtime::{
     patience::answer_within,
+    trace,
     transport::{Link, MAX_MESSAGE_BYTES},
 };
 use tokio_util::sync::CancellationToken;
@@ -116,7 +117,7 @@ impl Engine {
         let abandoned = self.executions.begin(held)?;
         let driving = Driving { engine: self.clone(), held };
         let untraced = |spec: &Arc<TaskSpec>| spans::is_untraced(held.task, spec.trace.as_ref());
-        if spec.as_ref().is_some_and(untraced) {
+        if trace::is_on() && spec.as_ref().is_some_and(untraced) {
             self.executions.leave_untraced(held);
         }
         // Its feed may have been forgotten since the claim, or never have been made.
@@ -208,7 +209,7 @@ impl Execution {
         self.engine.metrics.used(&outcome.call);
         let event = Event::Ended { lease: self.held.lease, outcome };
         let change = self.engine.change(self.held.task, event);
-        let verdict = match self.engine.apply_surely(vec![change]).await.as_deref() {
+        let verdict = match self.engine.apply_as_driver(change).await.as_deref() {
             Some([Ok(_)]) => Verdict::Settled,
             Some(_) => {
                 self.engine.metrics.stale();
@@ -229,7 +230,7 @@ impl Execution {
     }
 
     async fn report(&self, event: Event) {
-        self.engine.apply_surely(vec![self.engine.change(self.held.task, event)]).await;
+        self.engine.apply_as_driver(self.engine.change(self.held.task, event)).await;
     }
 
     /// Follows the execution from stream to stream.

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use taskfleet_core::{
@@ -20,9 +20,11 @@ pub(crate) struct Hub {
 }
 
 /// One task as its watchers see it.
+#[derive(Default)]
 pub(crate) struct Feed {
     state: Mutex<FeedState>,
-    version: watch::Sender<u64>,
+    /// Made for the first watcher: most tasks have none.
+    version: OnceLock<watch::Sender<u64>>,
 }
 
 #[derive(Default)]
@@ -85,12 +87,6 @@ impl Hub {
     }
 }
 
-impl Default for Feed {
-    fn default() -> Self {
-        Self { state: Mutex::default(), version: watch::Sender::new(0) }
-    }
-}
-
 /// How far a task has come: of two of its states the later one is greater.
 fn progress(record: &TaskRecord) -> (bool, Lease, u32, u8) {
     let step = match record.state {
@@ -124,7 +120,7 @@ impl Feed {
 
     /// Follows the changes.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
-        self.version.subscribe()
+        self.version.get_or_init(|| watch::Sender::new(0)).subscribe()
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, FeedState> {
@@ -145,7 +141,11 @@ impl Feed {
         self.touch();
     }
 
+    /// Tells of a change that has been made. A watcher that comes too late to be told sees it: the
+    /// sender is there before it looks, and it looks under the lock.
     fn touch(&self) {
-        self.version.send_modify(|version| *version += 1);
+        if let Some(version) = self.version.get() {
+            version.send_modify(|version| *version += 1);
+        }
     }
 }
