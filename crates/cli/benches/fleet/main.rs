@@ -5,16 +5,10 @@
 //! API. The bare loop is measured in the same run; compare the ratio and the CPU time a task, for
 //! rates of different runs on a busy machine say little.
 
-#![expect(clippy::print_stdout, reason = "this program prints figures")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program prints figures")]
 #![expect(clippy::unwrap_used, reason = "a measurement that fails says where")]
 
-#[expect(
-    dead_code,
-    unused_imports,
-    clippy::print_stderr,
-    clippy::allow_attributes_without_reason,
-    reason = "the tests use all of it"
-)]
+#[expect(dead_code, unused_imports, reason = "the tests use all of it")]
 #[path = "../../tests/e2e"]
 mod e2e {
     pub(crate) mod fleet;
@@ -39,7 +33,9 @@ use crate::{
     shape::Shape,
 };
 
-/// Calls at once, in the bare loop and over the three workers.
+/// Workers of the fleet.
+const WORKERS: usize = 3;
+/// Calls at once, in the bare loop and over the workers.
 const AT_ONCE: usize = 96;
 
 #[tokio::main]
@@ -58,6 +54,3 @@ async fn main() {
     }
     report.finish(options.json.as_deref());
 }
-
-/// Workers of the fleet.
-const WORKERS: usize = 3;
