@@ -1,6 +1,11 @@
 //! `.env.example` is what operators read: it is complete and true.
 
-use std::{collections::HashMap, fmt::Debug, fs, path::Path};
+use std::{
+    collections::HashMap,
+    fmt::Debug,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use taskfleet_runtime::{
     settings::{self, Number, OWN_VARIABLES, Section, fields, load_from},
@@ -15,9 +20,13 @@ struct Line {
     comment: String,
 }
 
+/// A file at the top of the repository.
+pub(crate) fn path(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file)
+}
+
 fn top(file: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
-    fs::read_to_string(path).unwrap()
+    fs::read_to_string(path(file)).unwrap()
 }
 
 fn example() -> Vec<Line> {

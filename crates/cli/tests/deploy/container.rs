@@ -71,8 +71,11 @@ impl Container {
     /// Where it listens.
     pub(crate) fn listens(&self) -> Vec<SocketAddr> {
         match self.program.as_str() {
-            "supervisor" => vec![self.supervisor().grpc_listen],
-            "worker" => vec![self.worker().grpc_listen],
+            "supervisor" => {
+                let settings = self.supervisor();
+                vec![settings.grpc_listen, settings.http_listen]
+            }
+            "worker" => vec![self.worker().grpc_listen, self.worker().http_listen],
             _ => vec![self.sim().listen],
         }
     }
