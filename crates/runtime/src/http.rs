@@ -28,6 +28,8 @@ use crate::{
 const CONNECTIONS: usize = 64;
 /// One request comes on each connection, and all of it is over within this time.
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);
+/// So much of each reason is told, in bytes.
+const LONGEST_REASON: usize = 300;
 /// What takes longer to measure is told as it was measured last.
 const MEASURE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -80,9 +82,15 @@ async fn readyz(State(told): State<Told>) -> Response {
     let mut words = String::new();
     for (part, reason) in reasons {
         // Writing to a string does not fail.
-        let _ = writeln!(words, "{part}: {reason}");
+        let _ = writeln!(words, "{part}: {}", in_short(&reason));
     }
     (StatusCode::SERVICE_UNAVAILABLE, words).into_response()
+}
+
+/// The first line of it, for others may have written it, and not too much of that.
+fn in_short(reason: &str) -> &str {
+    let line = reason.lines().next().unwrap_or_default();
+    &line[..line.floor_char_boundary(LONGEST_REASON)]
 }
 
 async fn metrics(State(told): State<Told>) -> Response {

@@ -8,10 +8,10 @@ mod readiness;
 
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector, process_collector::ProcessCollector,
+    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
-pub use buckets::{CALLS, COUNTS, QUICK, WAITS};
+pub use buckets::{CALLS, COUNTS, LIVES, QUICK, WAITS};
 
 use crate::health::Readiness;
 
@@ -32,7 +32,9 @@ impl Metrics {
             .gauges("taskfleet_build_info", info, &["version"])
             .with_label_values(&[version])
             .set(1);
-        metrics.register(ProcessCollector::for_self());
+        // Elsewhere the process does not tell.
+        #[cfg(target_os = "linux")]
+        metrics.register(prometheus::process_collector::ProcessCollector::for_self());
         metrics.register(readiness::Shown::new(readiness));
         metrics
     }

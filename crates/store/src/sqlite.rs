@@ -170,7 +170,7 @@ impl Store for SqliteStore {
     }
 
     async fn remove(&self, tasks: Vec<TaskId>, max_rows: usize) -> Result<usize, StoreError> {
-        let weight = Weight::of_removals(max_rows);
+        let weight = Weight::of_removals(&tasks);
         self.writer.write(weight, move |unit| unit.remove(&tasks, max_rows)).await
     }
 

@@ -19,7 +19,7 @@ use taskfleet_core::{
 };
 use taskfleet_runtime::{
     health::Readiness,
-    metrics::{CALLS, COUNTS, Metrics, QUICK, WAITS},
+    metrics::{COUNTS, LIVES, Metrics, QUICK, WAITS},
 };
 use taskfleet_store::{Applied, Commit, Store};
 
@@ -90,7 +90,7 @@ impl Figures {
                 "taskfleet_task_seconds",
                 "From a task's acceptance to its end.",
                 &["state"],
-                CALLS,
+                LIVES,
             ),
             all,
         };

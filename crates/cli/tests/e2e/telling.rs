@@ -76,6 +76,27 @@ async fn what_happened_to_tasks_is_counted_where_it_happened() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_have_been_paid_in_vain_is_counted_over_restarts_of_the_supervisor() {
+    let mut fleet = Fleet::start(1).await;
+    let id = fleet.submit("lost [sim:hang,ok]").await;
+    fleet.until_state(&id, TaskState::Running).await;
+    until("the call has been made", async || (fleet.calls().await.open > 0).then_some(())).await;
+    fleet.worker(0).kill();
+    fleet.worker(0).restart().await;
+    assert_eq!(fleet.ended(&id).await.state(), TaskState::Completed);
+    let counted = scrape(&fleet, "supervisor").await;
+    let lost = "taskfleet_executions_ended_total{end=\"worker_lost\",kind=\"worker_lost\"}";
+    for series in ["taskfleet_worker_losses_total", "taskfleet_possibly_paid_total", lost] {
+        assert_eq!(counted.get(series), Some(&1.0), "{series}: {counted:#?}");
+    }
+    fleet.supervisor().kill();
+    fleet.supervisor().restart().await;
+    let kept = scrape(&fleet, "supervisor").await;
+    assert_eq!(kept["taskfleet_worker_losses_total"], 1.0, "the store keeps it");
+    assert_eq!(kept["taskfleet_tasks{state=\"completed\"}"], 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_goes_on_now_is_measured_when_it_is_asked_for() {
     let fleet = Plan::new(1).worker_variable("TASKFLEET_WORKER__SLOTS", "1").start().await;
     let running = fleet.submit("slow [sim:ok,deltas=600,delay=100]").await;

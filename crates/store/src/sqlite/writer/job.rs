@@ -1,6 +1,6 @@
 //! One command to the writer, and whoever waits for its answer.
 
-use taskfleet_core::outcome::End;
+use taskfleet_core::{TaskId, outcome::End};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -26,8 +26,8 @@ impl Weight {
     }
 
     /// A removal is made small by whoever asks for it.
-    pub(in crate::sqlite) const fn of_removals(rows: usize) -> Self {
-        Self { items: rows, bytes: 0 }
+    pub(in crate::sqlite) const fn of_removals(tasks: &[TaskId]) -> Self {
+        Self { items: tasks.len(), bytes: 0 }
     }
 
     pub(in crate::sqlite) fn of_changes(changes: &[Change]) -> Self {
