@@ -1,9 +1,12 @@
 //! Full and broken disks.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use futures::FutureExt;
-use taskfleet_store::{SqliteStore, Store, StoreError, SubmitError};
+use taskfleet_store::{Commit, SqliteStore, Store, StoreError, SubmitError};
 use tempfile::TempDir;
 
 use crate::{
@@ -42,6 +45,24 @@ async fn a_full_disk_is_waited_out() {
     store.submit(vec![task(2)], at(1)).await.unwrap();
     drop(store);
     assert_eq!(open(&path).unwrap().counts().queued, 2);
+}
+
+#[tokio::test]
+async fn each_transaction_is_told_of_with_its_size_and_a_look_at_the_store_is_none() {
+    let Ground { store, disk, _directory, .. } = ground();
+    let told: Arc<Mutex<Vec<Commit>>> = Arc::default();
+    let watched = told.clone();
+    store.watch_commits(Box::new(move |commit| watched.lock().unwrap().push(*commit)));
+    store.submit(vec![task(1), task(2)], at(1)).await.unwrap();
+    store.check().await.unwrap();
+    disk.fill(true);
+    store.submit(vec![task(3)], at(1)).await.unwrap_err();
+    disk.fill(false);
+    store.remove(vec![task(4).id], 1_000).await.unwrap();
+    drop(store);
+    let told = told.lock().unwrap();
+    let seen: Vec<_> = told.iter().map(|commit| (commit.items, commit.failed)).collect();
+    assert_eq!(seen, [(2, false), (1, true), (1, false)]);
 }
 
 #[tokio::test]
