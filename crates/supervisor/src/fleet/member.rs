@@ -1,5 +1,7 @@
 //! One worker, as long as its process is believed to live.
 
+mod reach;
+
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -13,17 +15,16 @@ use taskfleet_proto::{
     feature,
     v1::{self, Settlement},
 };
-use taskfleet_runtime::transport::Link;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use super::{
     Description,
     conduct::Record,
-    dial::DialError,
     kept::Kept,
     settlements::{self, Verdict},
 };
-use crate::{board::Offer, engine::Engine, settings::DIAL_TIMEOUT};
+use crate::{board::Offer, engine::Engine};
+pub(crate) use reach::LinkState;
 
 /// A worker process.
 pub(crate) struct Member {
@@ -51,17 +52,6 @@ pub(crate) struct Member {
     /// Bounds the requests that wait for their first message: thousands of streams opened
     /// at once would overrun the connection.
     pub(crate) starts: Semaphore,
-}
-
-/// Whether a worker can be reached.
-#[derive(Debug, Clone)]
-pub(crate) enum LinkState {
-    /// It is being dialled.
-    Connecting,
-    /// By this connection.
-    Up(Link),
-    /// Never again under this boot_id, unless it joins anew.
-    Gone,
 }
 
 /// What a heartbeat says.
@@ -288,68 +278,6 @@ impl Member {
                 member.offer(&shared);
             }
         });
-    }
-
-    pub(crate) fn link_state(&self) -> LinkState {
-        self.link.borrow().clone()
-    }
-
-    /// The connection, as soon as there is one; `None` when there never will be.
-    pub(crate) async fn link(&self) -> Option<Link> {
-        let mut link = self.link.subscribe();
-        let settled = link
-            .wait_for(|state| match state {
-                LinkState::Connecting => false,
-                // Gone already, and about to be replaced.
-                LinkState::Up(link) => !link.is_closed(),
-                LinkState::Gone => true,
-            })
-            .await;
-        match settled.map(|state| state.clone()) {
-            Ok(LinkState::Up(link)) => Some(link),
-            _ => None,
-        }
-    }
-
-    /// Waits until the worker is gone.
-    pub(crate) async fn gone(&self) {
-        let mut link = self.link.subscribe();
-        // Fails only when the member itself is gone.
-        let _ = link.wait_for(|state| matches!(state, LinkState::Gone)).await;
-    }
-
-    pub(super) async fn wait_up(&self) -> Result<(), DialError> {
-        match tokio::time::timeout(DIAL_TIMEOUT, self.link()).await {
-            Ok(Some(_)) => Ok(()),
-            Ok(None) | Err(_) => Err(DialError::Silent),
-        }
-    }
-
-    pub(super) fn come_up(&self, engine: &Engine, link: Link) {
-        self.hear(engine.time.micros());
-        self.silent_since.store(0, Ordering::Relaxed);
-        self.link.send_replace(LinkState::Up(link));
-        self.offer(engine);
-    }
-
-    pub(super) fn go_down(&self, engine: &Engine) {
-        self.link.send_replace(LinkState::Connecting);
-        self.offer(engine);
-    }
-
-    pub(super) fn go(&self) {
-        self.link.send_replace(LinkState::Gone);
-        self.redial.notify_one();
-    }
-
-    /// It says that it can be reached: dial it now rather than later.
-    pub(super) fn redial_now(&self) {
-        self.redial.notify_one();
-    }
-
-    /// Until it says so.
-    pub(super) async fn reachable(&self) {
-        self.redial.notified().await;
     }
 
     /// An ended lease that the worker may forget. Waits while too many wait.
