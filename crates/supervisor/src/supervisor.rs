@@ -123,7 +123,7 @@ impl Supervisor {
         settings.check().map_err(Error::Settings)?;
         let identity = parts.store.identity();
         let supervisor_id = SupervisorId::from_random(parts.entropy.bytes());
-        let readiness = Readiness::default();
+        let readiness = Readiness::starting();
         let engine = Engine {
             home: Home::new(&identity.store.to_string(), &settings.store),
             settings,
@@ -183,6 +183,7 @@ async fn live(
     let stopping = engine.tasks.clone();
     let server = serve(router, listener, async move { stopping.stopping().await }, GRACE_FOR_CALLS);
     let mut server = std::pin::pin!(server);
+    engine.readiness.started();
     let ended = tokio::select! {
         () = stop => Ok(()),
         never = engine.readiness.show(&health) => match never {},

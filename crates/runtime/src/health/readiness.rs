@@ -6,6 +6,9 @@ use tokio::sync::watch;
 
 use super::Health;
 
+/// The part that is not ready while a service starts.
+const START: &str = "start";
+
 /// What keeps a service from being ready, by the part that says so. It is ready while
 /// nothing does. Clones are the same one.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +35,21 @@ impl Readiness {
             }
             changed
         })
+    }
+
+    /// The service starts, and is not ready before [`Readiness::started`].
+    #[must_use]
+    pub fn starting() -> Self {
+        let readiness = Self::default();
+        readiness.block_silently(START, "it is starting");
+        readiness
+    }
+
+    /// The service has started: it is ready if nothing else keeps it from that.
+    pub fn started(&self) {
+        self.reasons.send_modify(|reasons| {
+            reasons.remove(START);
+        });
     }
 
     /// The service stops, and is not ready any more.
@@ -95,6 +113,17 @@ async fn changed<T>(reasons: &mut watch::Receiver<T>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_that_starts_is_ready_when_it_has_started_and_nothing_else_is_wrong() {
+        let readiness = Readiness::starting();
+        assert_eq!(readiness.reasons().keys().collect::<Vec<_>>(), [&"start"]);
+        readiness.block("store", "its disk is full");
+        readiness.started();
+        assert_eq!(readiness.reasons().keys().collect::<Vec<_>>(), [&"store"]);
+        readiness.clear("store");
+        assert!(readiness.reasons().is_empty());
+    }
 
     #[test]
     fn each_part_has_its_own_reason_and_one_is_enough() {
