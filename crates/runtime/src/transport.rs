@@ -17,7 +17,7 @@ pub use carrying::Carrying;
 pub use link::{KeepAlive, Link, LinkError};
 pub use ping::ping;
 pub use server::{Ends, ServerIo, Stopped, bound_server, incoming, serve};
-pub use tcp::{TcpConnector, TcpListener};
+pub use tcp::{TcpConnector, TcpListener, on_this_host};
 
 /// A connection's two directions of bytes.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}

@@ -1,13 +1,7 @@
 //! The subcommand `health`: asks the service that runs on this host. Containers without a shell
 //! are checked by it.
 
-use std::{
-    error::Error as _,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    process::ExitCode,
-    sync::Arc,
-    time::Duration,
-};
+use std::{error::Error as _, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use tonic::{Response, Status, transport::Channel};
 use tonic_health::pb::{
@@ -18,7 +12,7 @@ use tonic_health::pb::{
 use crate::{
     process::{self, Options},
     settings::{self, InvalidSettings, Section},
-    transport::{Link, LinkError, SharedConnector, TcpConnector},
+    transport::{Link, LinkError, SharedConnector, TcpConnector, on_this_host},
 };
 
 /// The whole check takes no longer: less than what those who run it wait for.
@@ -93,7 +87,7 @@ async fn serves<S: Section>(
     args: &Args,
     listen: impl FnOnce(&S) -> SocketAddr,
 ) -> Result<(), Unhealthy> {
-    let address = on_this_host(listen(&settings::load(options.config())?))?;
+    let address = asked_at(listen(&settings::load(options.config())?))?;
     let answer = tokio::time::timeout(LIMIT, ask(address, &args.service)).await;
     let silent = |_| Unhealthy::Unreachable(address, format!("no answer within {LIMIT:?}"));
     match answer.map_err(silent)?? {
@@ -102,14 +96,9 @@ async fn serves<S: Section>(
     }
 }
 
-/// Where a service that listens at `address` is reached from its own host.
-fn on_this_host(mut address: SocketAddr) -> Result<SocketAddr, Unhealthy> {
-    match address.ip() {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
-    }
-    if address.port() == 0 { Err(Unhealthy::AnyPort) } else { Ok(address) }
+/// Where the service that listens at `address` is asked from its own host.
+fn asked_at(address: SocketAddr) -> Result<SocketAddr, Unhealthy> {
+    if address.port() == 0 { Err(Unhealthy::AnyPort) } else { Ok(on_this_host(address)) }
 }
 
 async fn ask(address: SocketAddr, service: &str) -> Result<ServingStatus, Unhealthy> {
@@ -141,7 +130,7 @@ mod tests {
     use super::*;
 
     fn asked(listen: &str) -> Option<String> {
-        on_this_host(listen.parse().unwrap()).ok().map(|address| address.to_string())
+        asked_at(listen.parse().unwrap()).ok().map(|address| address.to_string())
     }
 
     #[test]

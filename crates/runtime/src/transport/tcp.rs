@@ -1,6 +1,10 @@
 //! TCP.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use tonic::async_trait;
 
@@ -17,6 +21,17 @@ impl Connector for TcpConnector {
         stream.set_nodelay(true)?;
         Ok(Box::new(stream))
     }
+}
+
+/// Where a process of this machine reaches what listens at `address`, which may be everywhere.
+#[must_use]
+pub fn on_this_host(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
 }
 
 /// Listens on a TCP port.

@@ -1,13 +1,9 @@
 //! How a local worker is started.
 
-use std::{
-    ffi::OsString,
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    process::Stdio,
-};
+use std::{ffi::OsString, io, net::SocketAddr, process::Stdio};
 
 use secrecy::{ExposeSecret, SecretString};
+use taskfleet_runtime::transport::on_this_host;
 use tokio::process::{Child, Command};
 
 use super::Mark;
@@ -27,7 +23,7 @@ impl Starter {
     pub(super) fn new(engine: &Engine, listens: SocketAddr) -> Self {
         Self {
             command: engine.settings.local_worker_command.clone(),
-            supervisor: reachable(listens).to_string(),
+            supervisor: on_this_host(listens).to_string(),
             join_token: engine.settings.join_token.clone(),
         }
     }
@@ -63,14 +59,4 @@ impl Starter {
         }
         command.spawn()
     }
-}
-
-/// Where a process of this machine reaches us.
-fn reachable(listens: SocketAddr) -> SocketAddr {
-    let ip = match listens.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listens.port())
 }
