@@ -10,6 +10,11 @@ use crate::{
 /// Clock ticks a second of /proc/PID/stat: 100 on every Linux that we know (man 5 proc).
 const TICKS_PER_SECOND: f64 = 100.0;
 
+/// What this process has resident now.
+pub(crate) fn resident_mib(process: &Process) -> f64 {
+    Cost::of(process).resident_kib as f64 / 1024.0
+}
+
 /// The costs of each process so far.
 pub(crate) struct Costs {
     supervisor: Cost,
@@ -61,6 +66,11 @@ impl Costs {
 }
 
 impl PerTask {
+    /// CPU time of the supervisor.
+    pub(crate) const fn supervisor_micros(&self) -> f64 {
+        self.supervisor
+    }
+
     pub(crate) fn line(&self) -> String {
         let Self { supervisor, workers, sim, client, supervisor_mib, worker_mib } = self;
         format!(

@@ -17,6 +17,7 @@ mod e2e {
 mod arrival;
 mod bare;
 mod cost;
+mod depth;
 mod idle;
 mod machine;
 mod options;
@@ -42,8 +43,7 @@ const AT_ONCE: usize = 96;
 async fn main() {
     let options = Options::parse();
     let mut report = Report::new(machine::describe());
-    let slots = (AT_ONCE / WORKERS).to_string();
-    let plan = Plan::new(WORKERS).worker_variable("TASKFLEET_WORKER__SLOTS", &slots);
+    let plan = plan(WORKERS);
     if options.wants(Scenario::Idle) {
         report.add(idle::measure(plan.clone(), options.singles()).await);
     }
@@ -52,5 +52,20 @@ async fn main() {
             report.add(throughput::measure(&plan, shape, options.tasks()).await);
         }
     }
+    if options.wants(Scenario::Depth) {
+        report.add(depth::measure(options.depth()).await);
+    }
+    if options.wants(Scenario::Pruning) {
+        report.add(depth::pruning::measure(options.depth()).await);
+    }
+    if options.wants(Scenario::Watchers) {
+        report.add(depth::watchers::measure(options.depth()).await);
+    }
     report.finish(options.json.as_deref());
+}
+
+/// A fleet of so many workers, or of none yet; each has its share of the slots of [`WORKERS`].
+fn plan(workers: usize) -> Plan {
+    let slots = (AT_ONCE / WORKERS).to_string();
+    Plan::new(workers).worker_variable("TASKFLEET_WORKER__SLOTS", &slots)
 }

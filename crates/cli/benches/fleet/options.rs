@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
+use crate::depth;
+
 /// Measures a fleet of real processes on this machine and prints what it costs.
 #[derive(Debug, Parser)]
 #[command(name = "fleet")]
@@ -36,6 +38,12 @@ pub(crate) enum Scenario {
     Singles,
     /// Prompts whose answers are streamed in 20 deltas, a thousand in each `SubmitTasks`.
     Content,
+    /// A deep queue: submissions, memory, lists, a restart, dispatching.
+    Depth,
+    /// Submissions while ended tasks are pruned.
+    Pruning,
+    /// Submissions beside watchers that never read.
+    Watchers,
 }
 
 impl Options {
@@ -51,5 +59,10 @@ impl Options {
     /// Tasks on an idle fleet.
     pub(crate) const fn singles(&self) -> usize {
         if self.long { 2_000 } else { 300 }
+    }
+
+    /// How deep the queue is, and how much is pruned.
+    pub(crate) const fn depth(&self) -> depth::Size {
+        if self.long { depth::Size::LONG } else { depth::Size::SHORT }
     }
 }

@@ -81,12 +81,19 @@ impl Quantiles {
         json!({
             "median_seconds": self.at(50).as_secs_f64(),
             "p99_seconds": self.at(99).as_secs_f64(),
+            "longest_seconds": self.at(100).as_secs_f64(),
         })
     }
 }
 
 impl fmt::Display for Quantiles {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "median {:.2?}, p99 {:.2?}", self.at(50), self.at(99))
+        write!(
+            to,
+            "median {:.2?}, p99 {:.2?}, longest {:.2?}",
+            self.at(50),
+            self.at(99),
+            self.at(100)
+        )
     }
 }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Tasks in one call of `SubmitTasks`.
-const BATCH: usize = 1_000;
+pub(crate) const BATCH: usize = 1_000;
 /// Calls of `SubmitTasks` at once.
 const SUBMITTERS: usize = 2;
 /// Callers of `SubmitTask`.
