@@ -16,7 +16,7 @@ use tokio::{
     time::Instant,
 };
 
-/// Relays connections to the API and keeps when the latest request arrived.
+/// Relays connections to the API and keeps when the latest request that holds a mark arrived.
 pub(crate) struct Relay {
     pub(crate) address: SocketAddr,
     pub(crate) target: watch::Sender<String>,
@@ -25,13 +25,13 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(mark: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (target, targets) = watch::channel(String::new());
         let last = Arc::default();
         let mut serving = JoinSet::new();
-        serving.spawn(serve(listener, targets, Arc::clone(&last)));
+        serving.spawn(serve(listener, targets, mark, Arc::clone(&last)));
         Self { address, target, last, _serving: serving }
     }
 
@@ -44,6 +44,7 @@ impl Relay {
 async fn serve(
     listener: TcpListener,
     target: watch::Receiver<String>,
+    mark: &'static str,
     last: Arc<Mutex<Option<Instant>>>,
 ) {
     let mut connections = JoinSet::new();
@@ -54,17 +55,25 @@ async fn serve(
         api.set_nodelay(true).unwrap();
         let ((mut from_api, to_api), (from_client, mut to_client)) =
             (api.into_split(), client.into_split());
-        connections.spawn(note(from_client, to_api, Arc::clone(&last)));
+        connections.spawn(note(from_client, to_api, mark, Arc::clone(&last)));
         connections.spawn(async move {
             let _ = copy(&mut from_api, &mut to_client).await;
         });
     }
 }
 
-async fn note(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, last: Arc<Mutex<Option<Instant>>>) {
+/// A request is one write, and small: one reading holds all of it.
+async fn note(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mark: &'static str,
+    last: Arc<Mutex<Option<Instant>>>,
+) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        *last.lock().unwrap() = Some(Instant::now());
+        if buffer[..read].windows(mark.len()).any(|part| part == mark.as_bytes()) {
+            *last.lock().unwrap() = Some(Instant::now());
+        }
         if to.write_all(&buffer[..read]).await.is_err() {
             return;
         }

@@ -2,10 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    WORKERS,
-    e2e::fleet::{Fleet, Process},
-};
+use crate::e2e::fleet::{Fleet, Process};
 
 /// Clock ticks a second of /proc/PID/stat: 100 on every Linux that we know (man 5 proc).
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -13,6 +10,11 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// What this process has resident now.
 pub(crate) fn resident_mib(process: &Process) -> f64 {
     Cost::of(process).resident_kib as f64 / 1024.0
+}
+
+/// The most that it ever had resident.
+pub(crate) fn peak_mib(process: &Process) -> f64 {
+    status_kib(process.pid(), "VmHWM:") as f64 / 1024.0
 }
 
 /// The costs of each process so far.
@@ -41,9 +43,10 @@ pub(crate) struct PerTask {
 
 impl Costs {
     pub(crate) fn of(fleet: &mut Fleet) -> Self {
+        let (supervisor, workers) = fleet.processes();
         Self {
-            supervisor: Cost::of(fleet.supervisor()),
-            workers: (0..WORKERS).map(|index| Cost::of(fleet.worker(index))).collect(),
+            supervisor: Cost::of(supervisor),
+            workers: workers.iter().map(Cost::of).collect(),
             sim: Cost::of(fleet.sim()),
             client: Cost::read(std::process::id()),
         }
@@ -69,6 +72,16 @@ impl PerTask {
     /// CPU time of the supervisor.
     pub(crate) const fn supervisor_micros(&self) -> f64 {
         self.supervisor
+    }
+
+    /// CPU time of all workers together.
+    pub(crate) const fn workers_micros(&self) -> f64 {
+        self.workers
+    }
+
+    /// What the supervisor and the largest worker have resident, in MiB.
+    pub(crate) const fn resident_mib(&self) -> (f64, f64) {
+        (self.supervisor_mib, self.worker_mib)
     }
 
     pub(crate) fn line(&self) -> String {
@@ -98,14 +111,16 @@ impl Cost {
     }
 
     fn read(pid: u32) -> Self {
-        let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
-        let stat = read("stat");
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
         // After the name, which may hold spaces: fields 14 and 15 are user and system time.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
         let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-        let status = read("status");
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        let resident_kib = resident.trim().trim_end_matches(" kB").parse().unwrap();
-        Self { cpu_seconds: ticks / TICKS_PER_SECOND, resident_kib }
+        Self { cpu_seconds: ticks / TICKS_PER_SECOND, resident_kib: status_kib(pid, "VmRSS:") }
     }
+}
+
+fn status_kib(pid: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let value = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    value.trim().trim_end_matches(" kB").parse().unwrap()
 }

@@ -5,7 +5,7 @@ mod fill;
 mod lists;
 pub(crate) mod pruning;
 mod restart;
-mod submissions;
+pub(crate) mod submissions;
 pub(crate) mod watchers;
 
 use std::time::Duration;

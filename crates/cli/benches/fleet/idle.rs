@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use serde_json::json;
-use taskfleet_proto::v1::{Task, WatchTasksRequest};
-use tokio::time::Instant;
 
 use crate::{
     arrival::Relay,
@@ -12,13 +10,14 @@ use crate::{
     machine,
     report::{Figures, Quantiles},
     shape::Shape,
+    single,
     throughput::run,
 };
 
 /// One task after the other: from the call of `SubmitTask` to its answer, to the request's arrival
 /// at the API, and to the outcome as the client sees it.
 pub(crate) async fn measure(plan: Plan, singles: usize) -> Figures {
-    let relay = Relay::start().await;
+    let relay = Relay::start(Shape::MARK).await;
     let base_url = format!("http://{}/v1", relay.address);
     let mut fleet = plan.worker_variable("OPENAI_BASE_URL", &base_url).start().await;
     relay.target.send_replace(fleet.sim().address().to_owned());
@@ -27,17 +26,11 @@ pub(crate) async fn measure(plan: Plan, singles: usize) -> Figures {
     let mut client = fleet.tasks();
     let (mut answered, mut called, mut seen) = (Vec::new(), Vec::new(), Vec::new());
     for n in 0..singles {
-        let group = format!("single-{n}");
-        let request = WatchTasksRequest { group: group.clone(), ..Default::default() };
-        let mut feed = client.watch_tasks(request).await.unwrap().into_inner();
-        feed.message().await.unwrap();
-        let start = Instant::now();
-        client.submit_task(Shape::Batches.task(&group)).await.unwrap();
-        answered.push(start.elapsed());
-        let task: Task = feed.message().await.unwrap().unwrap().task.unwrap();
-        seen.push(start.elapsed());
-        called.push(relay.last() - start);
-        assert_eq!(task.counters.unwrap_or_default().requeues, 0);
+        let task = Shape::Batches.task(&format!("single-{n}"));
+        let single = single::submit(&mut client, &relay, task).await;
+        answered.push(single.answered);
+        called.push(single.called);
+        seen.push(single.seen);
     }
     figures(sync, [answered, called, seen].map(Quantiles::of))
 }

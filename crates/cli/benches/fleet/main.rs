@@ -18,11 +18,15 @@ mod arrival;
 mod bare;
 mod cost;
 mod depth;
+mod growth;
 mod idle;
+mod in_flight;
 mod machine;
+mod neighbours;
 mod options;
 mod report;
 mod shape;
+mod single;
 mod throughput;
 
 use clap::Parser;
@@ -60,6 +64,17 @@ async fn main() {
     }
     if options.wants(Scenario::Watchers) {
         report.add(depth::watchers::measure(options.depth()).await);
+    }
+    if options.wants(Scenario::InFlight) {
+        report.add(in_flight::measure(options.waves()).await);
+    }
+    if options.wants(Scenario::Growth) {
+        report.add(growth::measure(options.growth()).await);
+    }
+    if options.wants(Scenario::Neighbours) {
+        for calls in neighbours::Calls::ALL {
+            report.add(neighbours::measure(calls, options.batch()).await);
+        }
     }
     report.finish(options.json.as_deref());
 }

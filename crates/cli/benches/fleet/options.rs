@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-use crate::depth;
+use crate::{depth, growth};
 
 /// Measures a fleet of real processes on this machine and prints what it costs.
 #[derive(Debug, Parser)]
@@ -44,6 +44,12 @@ pub(crate) enum Scenario {
     Pruning,
     /// Submissions beside watchers that never read.
     Watchers,
+    /// Ten thousand streaming calls at once: memory, files, and submissions beside them.
+    InFlight,
+    /// What a task costs among few and among many, and with few workers and with many.
+    Growth,
+    /// One tenant's single tasks beside another's large batch.
+    Neighbours,
 }
 
 impl Options {
@@ -64,5 +70,20 @@ impl Options {
     /// How deep the queue is, and how much is pruned.
     pub(crate) const fn depth(&self) -> depth::Size {
         if self.long { depth::Size::LONG } else { depth::Size::SHORT }
+    }
+
+    /// How often ten thousand calls run at once.
+    pub(crate) const fn waves(&self) -> usize {
+        if self.long { 3 } else { 1 }
+    }
+
+    /// How many tasks and workers there are at most.
+    pub(crate) const fn growth(&self) -> growth::Size {
+        if self.long { growth::Size::LONG } else { growth::Size::SHORT }
+    }
+
+    /// Tasks in a neighbour's batch.
+    pub(crate) const fn batch(&self) -> usize {
+        if self.long { 1_000_000 } else { 100_000 }
     }
 }

@@ -24,6 +24,9 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
+    /// What each request at the API holds.
+    pub(crate) const MARK: &str = "task [sim:deltas=";
+
     pub(crate) const ALL: [Self; 3] = [Self::Batches, Self::Singles, Self::Content];
 
     pub(crate) const fn scenario(self) -> Scenario {

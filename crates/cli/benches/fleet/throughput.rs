@@ -9,8 +9,12 @@ use std::{
 };
 
 use serde_json::json;
-use taskfleet_proto::v1::{SubmitTasksRequest, WatchTasksRequest};
+use taskfleet_proto::v1::{
+    SubmitTasksRequest, TaskSpec, WatchTasksRequest, WatchTasksResponse,
+    task_service_client::TaskServiceClient,
+};
 use tokio::{task::JoinSet, time::Instant};
+use tonic::{Streaming, transport::Channel};
 
 use crate::{
     AT_ONCE, bare,
@@ -60,35 +64,47 @@ pub(crate) async fn measure(plan: &Plan, shape: Shape, tasks: usize) -> Figures 
 /// Submits so many tasks and waits for their outcomes; how long that took.
 pub(crate) async fn run(fleet: &Fleet, shape: Shape, tasks: usize) -> Duration {
     let group = format!("run-{tasks}");
-    let request = WatchTasksRequest { group: group.clone(), ..Default::default() };
-    let mut feed = fleet.tasks().watch_tasks(request).await.unwrap().into_inner();
-    feed.message().await.unwrap();
+    let feed = follow(&mut fleet.tasks(), &group).await;
     let start = Instant::now();
     let submitters = match shape {
-        Shape::Batches | Shape::Content => submit_batches(fleet, shape, &group, tasks),
+        Shape::Batches | Shape::Content => submit_batches(fleet, &shape.task(&group), tasks),
         Shape::Singles => submit_singles(fleet, shape, &group, tasks),
     };
-    let mut ended = 0;
-    while ended < tasks {
-        let event = feed.message().await.unwrap().unwrap();
-        let task = event.task.unwrap();
-        assert!(task.result.is_some(), "a task did not complete: {:?}", task.state());
-        ended += 1;
-    }
+    until_completed(feed, tasks).await;
     let took = start.elapsed();
     submitters.join_all().await;
     took
 }
 
-fn submit_batches(fleet: &Fleet, shape: Shape, group: &str, tasks: usize) -> JoinSet<()> {
+/// The outcomes of this group's tasks, from now on.
+pub(crate) async fn follow(
+    client: &mut TaskServiceClient<Channel>,
+    group: &str,
+) -> Streaming<WatchTasksResponse> {
+    let request = WatchTasksRequest { group: group.to_owned(), ..Default::default() };
+    let mut feed = client.watch_tasks(request).await.unwrap().into_inner();
+    feed.message().await.unwrap();
+    feed
+}
+
+/// Waits for so many outcomes, which all are good.
+pub(crate) async fn until_completed(mut feed: Streaming<WatchTasksResponse>, tasks: usize) {
+    for _ in 0..tasks {
+        let event = feed.message().await.unwrap().unwrap();
+        let task = event.task.unwrap();
+        assert!(task.result.is_some(), "a task did not complete: {:?}", task.state());
+    }
+}
+
+/// Submits this task so many times.
+pub(crate) fn submit_batches(fleet: &Fleet, spec: &TaskSpec, tasks: usize) -> JoinSet<()> {
     let left = Arc::new(AtomicUsize::new(tasks.div_ceil(BATCH)));
     let mut submitters = JoinSet::new();
     for _ in 0..SUBMITTERS {
-        let (mut client, group, left) = (fleet.tasks(), group.to_owned(), left.clone());
+        let (mut client, spec, left) = (fleet.tasks(), spec.clone(), left.clone());
         submitters.spawn(async move {
             while let Some(number) = take(&left) {
-                let count = BATCH.min(tasks - (number - 1) * BATCH);
-                let tasks = (0..count).map(|_| shape.task(&group)).collect();
+                let tasks = vec![spec.clone(); BATCH.min(tasks - (number - 1) * BATCH)];
                 client.submit_tasks(SubmitTasksRequest { tasks }).await.unwrap();
             }
         });

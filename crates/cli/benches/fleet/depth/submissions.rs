@@ -17,7 +17,7 @@ const EVERY: Duration = Duration::from_millis(10);
 const GOAL: f64 = 2.0;
 
 /// How long each call took that began before `over`.
-pub(super) async fn until(fleet: &Fleet, over: impl Future<Output = ()>) -> Vec<Duration> {
+pub(crate) async fn until(fleet: &Fleet, over: impl Future<Output = ()>) -> Vec<Duration> {
     let (client, mut calls) = (fleet.tasks(), JoinSet::new());
     let (mut over, mut ticks) = (pin!(over), interval(EVERY));
     loop {
