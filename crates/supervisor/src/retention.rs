@@ -11,10 +11,11 @@ use crate::engine::Engine;
 
 /// How often it is looked whether something is due.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Rows that are deleted in one transaction at most, and tasks that are looked at for it.
-const STEP: usize = 1_000;
+/// Rows that are deleted in one transaction at most, and tasks that are looked at for it: about
+/// sixty tasks, some 2 ms. A submission that comes meanwhile waits for all of it.
+const STEP: usize = 250;
 /// The shortest pause between two steps.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(5);
 /// A pause is at least so many times as long as the step before it, so that most of the
 /// writer's time is left to others, whatever the disk.
 const PAUSE_PER_STEP: u32 = 3;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use taskfleet_proto::v1::{DrainWorkerRequest, GetStatsRequest, GetStatsResponse};
+use taskfleet_proto::v1::DrainWorkerRequest;
 use tokio::time::{Instant, sleep};
 
-use super::{Size, fill::fill};
+use super::{Size, fill::fill, stats};
 use crate::{
     WORKERS,
     cost::Costs,
@@ -41,6 +41,10 @@ pub(super) async fn measure(deep: &mut Fleet, size: Size, figures: &mut Figures)
         from_deep.push(round(deep, size.round).await);
     }
     let queued = stats(deep).await.queued;
+    for (name, rounds) in [("shallow", &from_shallow), ("deep", &from_deep)] {
+        let rates: Vec<f64> = rounds.iter().map(|round| round.tasks_per_second).collect();
+        figures.set(&format!("dispatched_per_second_{name}_each_round"), json!(rates));
+    }
     let [shallow, deep] = [from_shallow, from_deep].map(|rounds| Round::middle(&rounds[1..]));
     figures.say(format!(
         "dispatching, {} rounds of {} tasks by turns, medians: {} tasks/s out of a queue of {}, \
@@ -120,8 +124,4 @@ async fn drain(fleet: &Fleet, drain: bool) {
     if drain {
         until("nothing runs", || async { (stats(fleet).await.running == 0).then_some(()) }).await;
     }
-}
-
-async fn stats(fleet: &Fleet) -> GetStatsResponse {
-    fleet.fleet().get_stats(GetStatsRequest {}).await.unwrap().into_inner()
 }

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use taskfleet_proto::v1::GetStatsRequest;
 use tokio::time::{Instant, sleep};
 
-use super::{Size, submissions};
+use super::{Size, stats, submissions};
 use crate::{
     WORKERS,
     e2e::fleet::{Fleet, until_within},
@@ -50,8 +49,7 @@ async fn restart(fleet: &mut Fleet) {
 
 async fn pruned(fleet: &Fleet) {
     until_within(LIMIT, "the ended tasks are gone", || async {
-        let stats = fleet.fleet().get_stats(GetStatsRequest {}).await.unwrap();
-        (stats.into_inner().completed < LEFT).then_some(())
+        (stats(fleet).await.completed < LEFT).then_some(())
     })
     .await;
 }

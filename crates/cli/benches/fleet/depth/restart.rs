@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use taskfleet_proto::v1::GetStatsRequest;
 use tokio::time::Instant;
 
+use super::stats;
 use crate::{
     e2e::fleet::{Fleet, until},
     report::{Figures, Quantiles},
@@ -17,8 +17,7 @@ pub(super) async fn measure(fleet: &mut Fleet, queued: usize, figures: &mut Figu
     let mut times = Vec::new();
     for _ in 0..TIMES {
         times.push(restart(fleet).await);
-        let stats = fleet.fleet().get_stats(GetStatsRequest {}).await.unwrap().into_inner();
-        assert_eq!(stats.queued, queued as u64, "nothing is lost");
+        assert_eq!(stats(fleet).await.queued, queued as u64, "nothing is lost");
     }
     let times = Quantiles::of(times);
     figures.say(format!("from its start after SIGKILL until it is ready (goal 3 s): {times}"));

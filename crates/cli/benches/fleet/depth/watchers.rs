@@ -11,10 +11,19 @@ use tokio::{
     task::JoinSet,
     time::{interval, sleep},
 };
-use tonic::{Streaming, transport::Channel};
+use tonic::{
+    Streaming,
+    transport::{Channel, Endpoint},
+};
 
-use super::{Size, submissions};
-use crate::{WORKERS, e2e::fleet::Fleet, plan, report::Figures, shape::Shape};
+use super::{Size, stats, submissions};
+use crate::{
+    WORKERS,
+    e2e::fleet::{Fleet, until},
+    plan,
+    report::Figures,
+    shape::Shape,
+};
 
 const WATCHERS: usize = 100;
 const GROUP: &str = "watched";
@@ -22,17 +31,23 @@ const GROUP: &str = "watched";
 const TASKS: usize = 50;
 /// … so often.
 const EVERY: Duration = Duration::from_millis(50);
+/// HTTP/2's own default of a stream and of a connection, in bytes (RFC 9113, 6.9.2); that of our
+/// client's library is 2 MiB, which somebody would have to read.
+const WINDOW: u32 = 65_535;
+/// Outcomes that fill this window, and what the server's library puts aside for a stream (400 KiB).
+const FILL: u64 = 3_000;
 
 /// By turns without watchers and with them, while the tasks that they watch go through the fleet.
-/// Each has a connection of its own, with the windows that HTTP/2 has by default.
+/// It is measured from when nothing more goes into their streams.
 pub(crate) async fn measure(size: Size) -> Figures {
-    let fleet = plan(WORKERS).start().await;
+    let mut fleet = plan(WORKERS).start().await;
     let mut flow = JoinSet::new();
     flow.spawn(submit_for_ever(fleet.tasks()));
     let (mut without, mut with) = (Vec::new(), Vec::new());
     for _ in 0..size.rounds {
         without.extend(submissions::until(&fleet, sleep(size.beside)).await);
-        let watchers = watch(&fleet).await;
+        let watchers = watch(&mut fleet).await;
+        until_ended(&fleet, FILL).await;
         with.extend(submissions::until(&fleet, sleep(size.beside)).await);
         drop(watchers);
     }
@@ -54,14 +69,26 @@ async fn submit_for_ever(mut client: TaskServiceClient<Channel>) {
     }
 }
 
-/// Streams that carry something, as long as anybody reads them.
-async fn watch(fleet: &Fleet) -> Vec<Streaming<WatchTasksResponse>> {
+/// Streams on connections of their own, of which nobody reads more than the beginning.
+async fn watch(fleet: &mut Fleet) -> Vec<Streaming<WatchTasksResponse>> {
+    let uri = format!("http://{}", fleet.supervisor().address());
+    let endpoint = Endpoint::from_shared(uri).unwrap();
+    let endpoint =
+        endpoint.initial_stream_window_size(WINDOW).initial_connection_window_size(WINDOW);
     let mut watchers = Vec::new();
     for _ in 0..WATCHERS {
+        let mut client = TaskServiceClient::new(endpoint.connect_lazy());
         let request = WatchTasksRequest { group: GROUP.to_owned(), ..Default::default() };
-        let mut feed = fleet.tasks().watch_tasks(request).await.unwrap().into_inner();
+        let mut feed = client.watch_tasks(request).await.unwrap().into_inner();
         feed.message().await.unwrap();
         watchers.push(feed);
     }
     watchers
+}
+
+/// Waits until so many more tasks have ended.
+async fn until_ended(fleet: &Fleet, tasks: u64) {
+    let goal = stats(fleet).await.completed + tasks;
+    until("tasks have ended", || async { (stats(fleet).await.completed >= goal).then_some(()) })
+        .await;
 }
