@@ -5,7 +5,7 @@ mod most;
 use std::time::Duration;
 
 use serde_json::json;
-use taskfleet_proto::v1::{GetStatsRequest, SubmitTasksRequest, TaskSpec};
+use taskfleet_proto::v1::{GetStatsRequest, TaskSpec};
 use tokio::time::Instant;
 
 use self::most::Most;
@@ -15,7 +15,7 @@ use crate::{
     depth::submissions,
     e2e::fleet::{Fleet, Plan, Process},
     report::{Figures, Quantiles},
-    throughput::{follow, until_completed},
+    throughput::{follow, submit_batches, until_completed},
 };
 
 const STREAMS: usize = 10_000;
@@ -61,8 +61,7 @@ async fn wave(fleet: &Fleet, most: &mut Most) -> Vec<Duration> {
     let feed = follow(&mut fleet.tasks(), GROUP).await;
     let ended = async {
         let spec = TaskSpec { content: PROMPT.into(), group: GROUP.into(), ..TaskSpec::default() };
-        let tasks = vec![spec; STREAMS];
-        fleet.tasks().submit_tasks(SubmitTasksRequest { tasks }).await.unwrap();
+        submit_batches(fleet, &spec, STREAMS).join_all().await;
         until_completed(feed, STREAMS).await;
     };
     tokio::select! {
