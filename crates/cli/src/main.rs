@@ -16,9 +16,9 @@ mod stranger;
 mod table;
 mod words;
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
-use taskfleet_runtime::Allocator;
+use taskfleet_runtime::{Allocator, Threads};
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
@@ -31,9 +31,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: args::Cli) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Runtime::new()?;
-    let code = runtime.block_on(commands::run(cli));
-    // A name that nobody resolves must not keep the process.
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    code
+    let threads = match cli.command {
+        args::Command::Worker(_) => Threads::One,
+        _ => Threads::OfCores,
+    };
+    threads.run(commands::run(cli))?
 }

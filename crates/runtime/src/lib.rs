@@ -3,7 +3,7 @@
 //! - [`Clock`] and [`Entropy`]: time and randomness, injected;
 //! - [`transport`]: listeners, connectors, and links that never reconnect behind one's back;
 //! - [`Tasks`]: background tasks, each with an owner and a word on what its end means;
-//! - [`process`] and [`signals`]: how a service starts, when it stops, how it ends;
+//! - [`Threads`], [`process`] and [`signals`]: how a service starts, when it stops, how it ends;
 //! - [`patience`]: time limits that do not blame others for our own pauses;
 //! - [`trace`]: spans of what is over;
 //! - [`metrics`] and [`http`]: what a service measures, and where it tells of itself;
@@ -21,6 +21,7 @@ pub mod settings;
 pub mod signals;
 mod tasks;
 pub mod telemetry;
+mod threads;
 pub mod trace;
 pub mod transport;
 
@@ -30,3 +31,4 @@ pub use entropy::Entropy;
 /// one thread and freed on another: the system's allocator takes about a tenth longer for all.
 pub use mimalloc::MiMalloc as Allocator;
 pub use tasks::{Finished, Tasks};
+pub use threads::Threads;

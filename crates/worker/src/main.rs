@@ -1,10 +1,10 @@
 //! The worker as a program.
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use clap::Parser;
 use taskfleet_runtime::{
-    Allocator,
+    Allocator, Threads,
     health::probe::{self, Command},
     process::Options,
 };
@@ -23,9 +23,11 @@ struct Flags {
     command: Option<Command>,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let flags = Flags::parse();
+fn main() -> io::Result<ExitCode> {
+    Threads::One.run(run(Flags::parse()))
+}
+
+async fn run(flags: Flags) -> ExitCode {
     match flags.command {
         Some(Command::Health(args)) => {
             probe::run(&flags.run, &args, |settings: &Settings| settings.grpc_listen).await

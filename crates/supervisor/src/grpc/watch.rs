@@ -7,6 +7,7 @@ use futures::{Stream, stream};
 use taskfleet_core::{Lease, TaskId, outcome::Payload, task::TaskRecord};
 use taskfleet_proto::v1::{self, watch_task_response::Event};
 use taskfleet_store::{OutcomeFilter, TaskDetail};
+use tokio::time::Instant;
 use tonic::Status;
 
 use super::{
@@ -24,6 +25,9 @@ const PAGE: usize = 64;
 /// … with so much of each result, in bytes. The store ends a page when it has 1 MiB of them,
 /// which is what a reader that stops holds. What is longer is read with GetResult.
 const FEED_RESULT: usize = 256 << 10;
+/// From one page that was not full to the next: a look at the store costs as much for one outcome
+/// as for ten. What comes after a pause is seen at once.
+const PAGE_EVERY: Duration = Duration::from_millis(5);
 /// A watcher looks at least this often, whatever it was told.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -215,6 +219,7 @@ pub(super) fn many(
         number,
         outcomes,
         page: vec![start].into_iter(),
+        rest_until: None,
         over: false,
     };
     stream::unfold(feed, |mut feed| async move {
@@ -230,6 +235,8 @@ struct OutcomeFeed {
     number: u64,
     outcomes: tokio::sync::watch::Receiver<u64>,
     page: std::vec::IntoIter<v1::WatchTasksResponse>,
+    /// Until then outcomes gather for the next page.
+    rest_until: Option<Instant>,
     over: bool,
 }
 
@@ -262,10 +269,15 @@ impl OutcomeFeed {
             }
             return Ok(());
         }
+        if let Some(until) = self.rest_until.take() {
+            tokio::time::sleep_until(until).await;
+        }
+        let began = Instant::now();
         let filter = self.filter.clone();
         let page = self.engine.store.outcomes(filter, self.number, PAGE, self.max_result).await;
         let page = page.map_err(|error| status::of_store(&error))?;
         self.number = page.seen.max(self.number);
+        self.rest_until = (page.outcomes.len() < PAGE).then(|| began + PAGE_EVERY);
         let events: Vec<_> = page.outcomes.into_iter().map(event).collect();
         self.page = events.into_iter();
         Ok(())

@@ -1,6 +1,6 @@
 //! Where calls go and what they carry: address, key, ids.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use async_openai::config::Config;
 use http::{
@@ -30,6 +30,10 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 pub(super) struct Provider {
     base: Arc<str>,
     key: Option<SecretString>,
+    /// The address's fingerprint …
+    fingerprint: Arc<str>,
+    /// … and that of the account which our key is charged to.
+    own_account: Arc<str>,
 }
 
 impl fmt::Debug for Provider {
@@ -52,13 +56,23 @@ impl Provider {
             let problem = "has a character that no HTTP header can carry";
             return Err(Error::setting("OPENAI_API_KEY", problem));
         }
-        Ok(Self { base: base.into(), key: settings.key.clone() })
+        let fingerprint = provider(base);
+        let own_account =
+            account(&fingerprint, settings.key.as_ref().map(ExposeSecret::expose_secret));
+        Ok(Self {
+            base: base.into(),
+            key: settings.key.clone(),
+            fingerprint: fingerprint.into(),
+            own_account: own_account.into(),
+        })
     }
 
     /// The account that a call with the task's own key, or else ours, is charged to.
-    pub(super) fn account(&self, key: Option<&SecretString>) -> String {
-        let key = key.or(self.key.as_ref()).map(ExposeSecret::expose_secret);
-        account(&provider(&self.base), key)
+    pub(super) fn account(&self, key: Option<&SecretString>) -> Cow<'_, str> {
+        match key {
+            None => Cow::Borrowed(&self.own_account),
+            Some(key) => Cow::Owned(account(&self.fingerprint, Some(key.expose_secret()))),
+        }
     }
 
     pub(super) fn key(&self) -> Option<SecretString> {
