@@ -51,7 +51,8 @@ impl Tasks {
     /// Runs a task that may end at any time. If it panics, what it owned is dropped and the
     /// sweeps find what it left undone.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tracker.spawn(task);
+        // Some are kilobytes, which the runtime would move several times.
+        self.tracker.spawn(Box::pin(task));
     }
 
     /// Asks all tasks to end; see [`Tasks::stopping`].

@@ -1,8 +1,8 @@
 //! An OpenAI-compatible API over HTTP.
 //!
-//! async-openai makes the requests and reads the stream of events; what stands between it and
-//! the network is ours ([`once`]): it sends exactly once, and sees status, headers and raw body
-//! first. For by itself the library loses the status of odd errors, repeats calls, takes a cut
+//! async-openai makes the requests for prompts and reads the stream of events; what stands between
+//! it and the network is ours ([`once`]): it sends exactly once, and sees status, headers and raw
+//! body first. For by itself the library loses the status of odd errors, repeats calls, takes a cut
 //! stream for a whole one, and writes what it cannot read into the log.
 
 mod body;
@@ -25,12 +25,12 @@ use std::{sync::Arc, time::Duration};
 use async_openai::Client;
 use async_trait::async_trait;
 use futures::StreamExt;
+use http::{HeaderValue, header::CONTENT_TYPE};
 use secrecy::SecretString;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use taskfleet_core::{
     outcome::Failure,
-    task::{Endpoint, Request, Work},
+    task::{Request, Work},
 };
 use taskfleet_runtime::Clock;
 
@@ -39,7 +39,7 @@ use crate::{
     api::{Answer, ApiCall, ModelApi, Progress},
 };
 use config::{CallConfig, Provider};
-use exchange::{Exchange, Shape};
+use exchange::Exchange;
 use once::SendOnce;
 use streamed::StreamedAnswer;
 
@@ -48,6 +48,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Unused connections are closed before most servers would close them: a request that meets a
 /// closing connection counts as sent.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Calls an OpenAI-compatible API. Clones share connections.
 #[derive(Debug, Clone)]
@@ -82,10 +84,8 @@ impl OpenAi {
         Ok(Self { http, provider, model: settings.model.as_str().into(), clock })
     }
 
-    fn client(&self, call: &ApiCall, exchange: &Arc<Exchange>) -> Result<ApiClient, Failure> {
-        let config = self.provider.for_call(call)?;
-        let service = SendOnce::new(self.http.clone(), Arc::clone(exchange));
-        Ok(Client::build(self.http.clone(), config).with_http_service(service))
+    fn sender(&self, exchange: &Arc<Exchange>) -> SendOnce {
+        SendOnce::new(self.http.clone(), Arc::clone(exchange))
     }
 
     fn limit_key(&self, named: Option<String>, key: Option<&SecretString>, model: &str) -> String {
@@ -93,12 +93,8 @@ impl OpenAi {
     }
 
     fn exchange(&self, call: &ApiCall, progress: Arc<Progress>) -> Arc<Exchange> {
-        let shape = match call.work {
-            Work::Content(_) => Shape::Events,
-            Work::Request(_) => Shape::Whole,
-        };
         let key: Option<SecretString> = call.key.clone().or_else(|| self.provider.key());
-        Arc::new(Exchange::new(shape, progress, key, self.clock.clone()))
+        Arc::new(Exchange::new(progress, key, self.clock.clone()))
     }
 }
 
@@ -106,7 +102,7 @@ impl OpenAi {
 impl ModelApi for OpenAi {
     async fn call(&self, call: ApiCall, progress: Arc<Progress>) -> Result<Answer, Failure> {
         let exchange = self.exchange(&call, progress);
-        let client = self.client(&call, &exchange)?;
+        let config = self.provider.for_call(&call)?;
         let ApiCall { work, key, limit_key, .. } = call;
         let charged_to = |model: &str| self.limit_key(limit_key, key.as_ref(), model);
         match work {
@@ -114,45 +110,49 @@ impl ModelApi for OpenAi {
                 let body = body::ContentBody::new(content, &self.model)?;
                 exchange.progress.asked_for(body.model());
                 exchange.progress.charged_to(charged_to(body.model()));
-                stream_content(&client, body, &exchange).await
+                self.stream_content(config, body, &exchange).await
             }
             Work::Request(request) => {
                 let model = body::check(&request.body)?.unwrap_or_default();
                 exchange.progress.asked_for(&model);
                 exchange.progress.charged_to(charged_to(&model));
-                forward_request(&client, request, &exchange).await
+                self.forward_request(config, request, &exchange).await
             }
         }
     }
 }
 
-async fn stream_content(
-    client: &ApiClient,
-    body: body::ContentBody,
-    exchange: &Exchange,
-) -> Result<Answer, Failure> {
-    // Events are kept raw here: the library writes what does not fit a type into the log.
-    let events = client.chat().create_stream_byot::<_, Box<RawValue>>(body).await;
-    let mut events = events.map_err(|_| exchange.why())?;
-    let mut answer = StreamedAnswer::new(exchange);
-    while let Some(Ok(event)) = events.next().await {
-        answer.take(event.get())?;
+impl OpenAi {
+    async fn stream_content(
+        &self,
+        config: CallConfig,
+        body: body::ContentBody,
+        exchange: &Arc<Exchange>,
+    ) -> Result<Answer, Failure> {
+        let client = Client::build(self.http.clone(), config);
+        let client: ApiClient = client.with_http_service(self.sender(exchange));
+        // Events are kept raw here: the library writes what does not fit a type into the log.
+        let events = client.chat().create_stream_byot::<_, Box<RawValue>>(body).await;
+        let mut events = events.map_err(|_| exchange.why())?;
+        let mut answer = StreamedAnswer::new(exchange);
+        while let Some(Ok(event)) = events.next().await {
+            answer.take(event.get())?;
+        }
+        answer.finish()
     }
-    answer.finish()
-}
 
-async fn forward_request(
-    client: &ApiClient,
-    request: Request,
-    exchange: &Exchange,
-) -> Result<Answer, Failure> {
-    exchange.send_instead(request.body.into());
-    // The library knows where it goes; what goes there and comes back passes it by.
-    let sent = match request.endpoint {
-        Endpoint::ChatCompletions => client.chat().create_byot::<_, IgnoredAny>(()).await,
-        Endpoint::Responses => client.responses().create_byot::<_, IgnoredAny>(()).await,
-        Endpoint::Embeddings => client.embeddings().create_byot::<_, IgnoredAny>(()).await,
-    };
-    sent.map_err(|_| exchange.why())?;
-    whole::judge(request.endpoint, exchange)
+    /// What is sent and what comes back are the client's, byte for byte.
+    async fn forward_request(
+        &self,
+        config: CallConfig,
+        request: Request,
+        exchange: &Arc<Exchange>,
+    ) -> Result<Answer, Failure> {
+        let Request { endpoint, body, .. } = request;
+        let post = self.http.post(self.provider.url(endpoint).clone());
+        let post = post.headers(config.into_headers()).header(CONTENT_TYPE, JSON).body(body);
+        let post = post.build().map_err(|_| exchange.why())?;
+        let answer = self.sender(exchange).forward(post).await?;
+        whole::judge(endpoint, answer, exchange)
+    }
 }

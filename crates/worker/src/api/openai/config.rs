@@ -7,11 +7,13 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Uri,
     header::{AUTHORIZATION, InvalidHeaderValue},
 };
+use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use taskfleet_core::{
     account::{account, provider},
     failure::FailureKind,
     outcome::Failure,
+    task::Endpoint,
 };
 
 use crate::{
@@ -30,10 +32,33 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 pub(super) struct Provider {
     base: Arc<str>,
     key: Option<SecretString>,
+    urls: Arc<Urls>,
     /// The address's fingerprint …
     fingerprint: Arc<str>,
     /// … and that of the account which our key is charged to.
     own_account: Arc<str>,
+}
+
+/// Made once: a parser of addresses does a lot, and they are the same for each call.
+struct Urls {
+    chat_completions: Url,
+    responses: Url,
+    embeddings: Url,
+}
+
+impl Urls {
+    /// `base` has the version in its path already.
+    fn below(base: &str) -> Option<Self> {
+        let below = |endpoint: Endpoint| {
+            let path = endpoint.path().strip_prefix("/v1")?;
+            Url::parse(&format!("{base}{path}")).ok()
+        };
+        Some(Self {
+            chat_completions: below(Endpoint::ChatCompletions)?,
+            responses: below(Endpoint::Responses)?,
+            embeddings: below(Endpoint::Embeddings)?,
+        })
+    }
 }
 
 impl fmt::Debug for Provider {
@@ -48,10 +73,12 @@ impl Provider {
         let base = settings.base_url.trim_end_matches('/');
         let uri: Option<Uri> = base.parse().ok();
         let scheme = uri.as_ref().and_then(Uri::scheme_str);
-        if !matches!(scheme, Some("http" | "https")) || uri.is_none_or(|uri| uri.host().is_none()) {
+        let can_be_called =
+            matches!(scheme, Some("http" | "https")) && uri.is_some_and(|uri| uri.host().is_some());
+        let Some(urls) = Urls::below(base).filter(|_| can_be_called) else {
             let problem = "must be a URL such as https://api.openai.com/v1";
             return Err(Error::setting("OPENAI_BASE_URL", problem));
-        }
+        };
         if settings.key.as_ref().is_some_and(|key| bearer(key).is_err()) {
             let problem = "has a character that no HTTP header can carry";
             return Err(Error::setting("OPENAI_API_KEY", problem));
@@ -62,6 +89,7 @@ impl Provider {
         Ok(Self {
             base: base.into(),
             key: settings.key.clone(),
+            urls: Arc::new(urls),
             fingerprint: fingerprint.into(),
             own_account: own_account.into(),
         })
@@ -79,14 +107,27 @@ impl Provider {
         self.key.clone()
     }
 
-    /// What the client library needs to know for one call.
+    /// What one call carries, and what the client library needs to know for it.
     ///
     /// # Errors
     /// The task's own key cannot be sent.
     pub(super) fn for_call(&self, call: &ApiCall) -> Result<CallConfig, Failure> {
-        let key = call.key.as_ref().or(self.key.as_ref()).cloned();
+        let key = call.key.as_ref().or(self.key.as_ref()).cloned().unwrap_or_default();
+        Ok(CallConfig { base: Arc::clone(&self.base), headers: self.headers(call)?, key })
+    }
+
+    /// Where a request is forwarded to.
+    pub(super) fn url(&self, endpoint: Endpoint) -> &Url {
+        match endpoint {
+            Endpoint::ChatCompletions => &self.urls.chat_completions,
+            Endpoint::Responses => &self.urls.responses,
+            Endpoint::Embeddings => &self.urls.embeddings,
+        }
+    }
+
+    fn headers(&self, call: &ApiCall) -> Result<HeaderMap, Failure> {
         let mut headers = HeaderMap::new();
-        if let Some(key) = &key {
+        if let Some(key) = call.key.as_ref().or(self.key.as_ref()) {
             let bearer = bearer(key).map_err(|_| unusable_key())?;
             headers.insert(AUTHORIZATION, bearer);
         }
@@ -96,8 +137,7 @@ impl Provider {
             put(&mut headers, TRACEPARENT, &trace.traceparent);
             put(&mut headers, TRACESTATE, &trace.tracestate);
         }
-        let key = key.unwrap_or_default();
-        Ok(CallConfig { base: Arc::clone(&self.base), headers, key })
+        Ok(headers)
     }
 }
 
@@ -128,6 +168,12 @@ pub(super) struct CallConfig {
     base: Arc<str>,
     headers: HeaderMap,
     key: SecretString,
+}
+
+impl CallConfig {
+    pub(super) fn into_headers(self) -> HeaderMap {
+        self.headers
+    }
 }
 
 impl Config for CallConfig {

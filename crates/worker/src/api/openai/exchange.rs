@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use taskfleet_core::{
     failure::{Delivery, FailureKind},
@@ -12,48 +11,24 @@ use taskfleet_runtime::Clock;
 
 use crate::api::{Progress, failure};
 
-/// What kind of answer a call asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
-    /// A stream of server-sent events.
-    Events,
-    /// One JSON object.
-    Whole,
-}
-
 /// One call: what goes in at the top of the client library comes out at its bottom, where the
 /// network is; what is seen there is noted here, past the library's own errors.
 pub(super) struct Exchange {
-    pub(super) shape: Shape,
     pub(super) progress: Arc<Progress>,
     pub(super) clock: Clock,
     key: Option<SecretString>,
     seen: Mutex<Seen>,
 }
 
-/// A body that came whole.
-pub(super) struct WholeAnswer {
-    pub(super) body: Bytes,
-    /// For words.
-    pub(super) content_type: String,
-}
-
 #[derive(Default)]
 struct Seen {
     failure: Option<Failure>,
-    request: Option<Bytes>,
-    answer: Option<WholeAnswer>,
     done: bool,
 }
 
 impl Exchange {
-    pub(super) fn new(
-        shape: Shape,
-        progress: Arc<Progress>,
-        key: Option<SecretString>,
-        clock: Clock,
-    ) -> Self {
-        Self { shape, progress, clock, key, seen: Mutex::default() }
+    pub(super) fn new(progress: Arc<Progress>, key: Option<SecretString>, clock: Clock) -> Self {
+        Self { progress, clock, key, seen: Mutex::default() }
     }
 
     /// The key that the call spends, to keep it out of words.
@@ -80,23 +55,6 @@ impl Exchange {
             };
             failure(kind, "the client library could not make or read the call")
         })
-    }
-
-    /// What is to be sent, byte for byte, in place of what the client library writes.
-    pub(super) fn send_instead(&self, body: Bytes) {
-        self.lock().request = Some(body);
-    }
-
-    pub(super) fn take_request(&self) -> Option<Bytes> {
-        self.lock().request.take()
-    }
-
-    pub(super) fn keep_answer(&self, answer: WholeAnswer) {
-        self.lock().answer = Some(answer);
-    }
-
-    pub(super) fn take_answer(&self) -> Option<WholeAnswer> {
-        self.lock().answer.take()
     }
 
     /// The stream said `[DONE]`.

@@ -1,4 +1,5 @@
-//! Between the client library and the network: sends once, and sees what comes back first.
+//! Before the network: sends once, and sees what comes back first. Prompts come through the client
+//! library, which reads their events; requests that are forwarded come here at once.
 
 use std::{
     error::Error,
@@ -19,12 +20,7 @@ use taskfleet_core::{
 };
 
 use super::{
-    error_body,
-    events::Events,
-    exchange::{Exchange, Shape, WholeAnswer},
-    rate_limits::rate_limits,
-    upload::Upload,
-    words,
+    error_body, events::Events, exchange::Exchange, rate_limits::rate_limits, upload::Upload, words,
 };
 use crate::api::failure;
 
@@ -32,6 +28,13 @@ use crate::api::failure;
 const MAX_ERROR_BYTES: usize = 64 << 10;
 /// How long the body of an error may take.
 const ERROR_BODY_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// A body that came whole.
+pub(super) struct WholeAnswer {
+    pub(super) body: Bytes,
+    /// For words.
+    pub(super) content_type: String,
+}
 
 /// The service under the client library, for one call.
 #[derive(Clone)]
@@ -45,13 +48,22 @@ impl SendOnce {
         Self { http, exchange }
     }
 
+    /// Makes a call that is answered in one piece. The client library has no part in it: it would
+    /// copy what it reads, and write what it cannot read into the log.
+    pub(super) async fn forward(&self, request: Request) -> Result<WholeAnswer, Failure> {
+        let response = self.exchange(request).await?;
+        let content_type = content_type(response.headers());
+        let body = read(response, MAX_RESULT_BYTES).await?;
+        self.exchange.progress.reached(Delivery::Answered);
+        Ok(WholeAnswer { body, content_type })
+    }
+
     async fn send(self, factory: HttpRequestFactory) -> Result<Response, OpenAIError> {
         let request = factory.build().await?;
         // It keeps the body for another try, which there never is.
         drop(factory);
-        let request = self.watched(request);
         match self.exchange(request).await {
-            Ok(response) => Ok(response),
+            Ok(response) => Ok(Events::response(response, Arc::clone(&self.exchange))),
             Err(failure) => {
                 self.exchange.fail(failure);
                 // The reason stands in the exchange; this only tells the library to give up.
@@ -60,18 +72,9 @@ impl SendOnce {
         }
     }
 
-    /// The request with the body that is meant, which says when it is sent.
-    fn watched(&self, mut request: Request) -> Request {
-        let instead = self.exchange.take_request().map(Body::from);
-        if let Some(body) = instead.or_else(|| request.body_mut().take()) {
-            let upload = Upload::new(body, Arc::clone(&self.exchange.progress));
-            *request.body_mut() = Some(Body::wrap(upload));
-        }
-        request
-    }
-
+    /// The answer's beginning, of a success.
     async fn exchange(&self, request: Request) -> Result<Response, Failure> {
-        let sent = self.http.execute(request).await;
+        let sent = self.http.execute(self.watched(request)).await;
         let response = sent.map_err(|error| unreachable(error, self.exchange.key()))?;
         let status = response.status().as_u16();
         let request_id = text(response.headers(), "x-request-id");
@@ -82,10 +85,16 @@ impl SendOnce {
         if !response.status().is_success() {
             return Err(self.refusal(response).await);
         }
-        match self.exchange.shape {
-            Shape::Events => Ok(Events::response(response, Arc::clone(&self.exchange))),
-            Shape::Whole => self.whole(response).await,
+        Ok(response)
+    }
+
+    /// The request with a body that says when it is sent.
+    fn watched(&self, mut request: Request) -> Request {
+        if let Some(body) = request.body_mut().take() {
+            let upload = Upload::new(body, Arc::clone(&self.exchange.progress));
+            *request.body_mut() = Some(Body::wrap(upload));
         }
+        request
     }
 
     async fn refusal(&self, response: Response) -> Failure {
@@ -95,16 +104,6 @@ impl SendOnce {
         let body = reading.await.ok().and_then(Result::ok).unwrap_or_default();
         self.exchange.progress.reached(Delivery::Answered);
         error_body::refusal(status, &headers, &body, &self.exchange)
-    }
-
-    /// Reads the whole answer and keeps it. The client library gets a stand-in: it would copy
-    /// what it reads, and write what it cannot read into the log.
-    async fn whole(&self, response: Response) -> Result<Response, Failure> {
-        let content_type = content_type(response.headers());
-        let body = read(response, MAX_RESULT_BYTES).await?;
-        self.exchange.progress.reached(Delivery::Answered);
-        self.exchange.keep_answer(WholeAnswer { body, content_type });
-        Ok(http::Response::new("null").into())
     }
 }
 

@@ -11,18 +11,36 @@ use super::once::text;
 pub(super) fn rate_limits(headers: &HeaderMap) -> Option<RateLimits> {
     let limits = RateLimits {
         age: Duration::ZERO,
-        requests: limit(headers, "requests"),
-        tokens: limit(headers, "tokens"),
+        requests: limit(headers, &OF_REQUESTS),
+        tokens: limit(headers, &OF_TOKENS),
     };
     (limits != RateLimits::default()).then_some(limits)
 }
 
-fn limit(headers: &HeaderMap, of: &str) -> RateLimit {
-    let header = |name: &str| text(headers, &format!("x-ratelimit-{name}-{of}")).map(str::trim);
+/// The headers of one limit.
+struct Names {
+    limit: &'static str,
+    remaining: &'static str,
+    reset: &'static str,
+}
+
+const OF_REQUESTS: Names = Names {
+    limit: "x-ratelimit-limit-requests",
+    remaining: "x-ratelimit-remaining-requests",
+    reset: "x-ratelimit-reset-requests",
+};
+const OF_TOKENS: Names = Names {
+    limit: "x-ratelimit-limit-tokens",
+    remaining: "x-ratelimit-remaining-tokens",
+    reset: "x-ratelimit-reset-tokens",
+};
+
+fn limit(headers: &HeaderMap, names: &Names) -> RateLimit {
+    let header = |name: &str| text(headers, name).map(str::trim);
     RateLimit {
-        limit: header("limit").and_then(|value| value.parse().ok()),
-        remaining: header("remaining").and_then(|value| value.parse().ok()),
-        reset: header("reset").and_then(duration),
+        limit: header(names.limit).and_then(|value| value.parse().ok()),
+        remaining: header(names.remaining).and_then(|value| value.parse().ok()),
+        reset: header(names.reset).and_then(duration),
     }
 }
 

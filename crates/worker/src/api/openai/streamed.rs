@@ -137,7 +137,7 @@ mod tests {
 
     fn read(events: &[&str], done: bool) -> (Result<Answer, Failure>, Call, String) {
         let progress = Arc::new(Progress::default());
-        let exchange = Exchange::new(Shape::Events, Arc::clone(&progress), None, Clock::system());
+        let exchange = Exchange::new(Arc::clone(&progress), None, Clock::system());
         let mut answer = StreamedAnswer::new(&exchange);
         let taken = events.iter().try_for_each(|event| answer.take(event));
         if done {

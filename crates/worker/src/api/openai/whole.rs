@@ -12,6 +12,7 @@ use super::{
     error_body::{self, ProviderError},
     exchange::Exchange,
     json,
+    once::WholeAnswer,
     streamed::filtered,
     usage,
 };
@@ -48,16 +49,19 @@ enum Verdict {
 ///
 /// # Errors
 /// It is no JSON object, is an error, lacks its fields, or was filtered.
-pub(super) fn judge(endpoint: Endpoint, exchange: &Exchange) -> Result<Answer, Failure> {
-    let answer = exchange.take_answer().ok_or_else(|| exchange.why())?;
-    let body = answer.body;
+pub(super) fn judge(
+    endpoint: Endpoint,
+    answer: WholeAnswer,
+    exchange: &Exchange,
+) -> Result<Answer, Failure> {
+    let WholeAnswer { body, content_type } = answer;
     // One bad byte in a text that is the client's makes the answer no worse.
     let text = String::from_utf8_lossy(&body);
     if !text.trim_start().starts_with('{') {
-        return Err(no_object(body.len(), &answer.content_type));
+        return Err(no_object(body.len(), &content_type));
     }
     let Ok(fields) = serde_json::from_str::<Fields<'_>>(&text) else {
-        return Err(no_object(body.len(), &answer.content_type));
+        return Err(no_object(body.len(), &content_type));
     };
     note(&fields, exchange);
     let verdict = match endpoint {

@@ -4,17 +4,14 @@ use taskfleet_core::outcome::Call;
 use taskfleet_runtime::Clock;
 
 use super::*;
-use crate::api::{
-    Progress,
-    openai::exchange::{Shape, WholeAnswer},
-};
+use crate::api::Progress;
 
 fn judged(endpoint: Endpoint, body: &[u8]) -> (Result<Answer, Failure>, Call) {
     let progress = Arc::new(Progress::default());
-    let exchange = Exchange::new(Shape::Whole, Arc::clone(&progress), None, Clock::system());
-    let body = body.to_vec().into();
-    exchange.keep_answer(WholeAnswer { body, content_type: "application/json".into() });
-    (judge(endpoint, &exchange), progress.call())
+    let exchange = Exchange::new(Arc::clone(&progress), None, Clock::system());
+    let answer =
+        WholeAnswer { body: body.to_vec().into(), content_type: "application/json".into() };
+    (judge(endpoint, answer, &exchange), progress.call())
 }
 
 fn reason(endpoint: Endpoint, body: &str) -> String {
