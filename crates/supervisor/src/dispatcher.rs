@@ -19,6 +19,7 @@ use taskfleet_store::{Applied, StoreError};
 use crate::{
     board::{Assignment, Slot},
     engine::Engine,
+    pace::Pace,
 };
 use fetch::{Fetched, fetch};
 
@@ -137,7 +138,9 @@ async fn start_all(engine: &Arc<Engine>, claimed: Vec<Claimed>) {
     let missing = claimed.iter().filter(|(_, _, spec)| spec.is_none());
     let missing: Vec<TaskId> = missing.map(|(record, ..)| record.id).collect();
     let mut specs = fetch(|tasks| engine.store.specs(tasks), missing).await;
+    let mut pace = Pace::default();
     for (record, slot, spec) in claimed {
+        pace.step().await;
         match spec.map_or_else(|| specs.take(record.id), Fetched::Read) {
             Fetched::Read(spec) => engine.start(&record, spec, slot),
             Fetched::Unknown => {

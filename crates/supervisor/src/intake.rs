@@ -19,7 +19,7 @@ use taskfleet_store::{NewTask, SubmitError, Submitted};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{board::Slot, engine::Engine, grpc::Room, superseded, watchdog};
+use crate::{board::Slot, engine::Engine, grpc::Room, pace::Pace, superseded, watchdog};
 
 /// When a client may ask again after the queue was full.
 const RETRY_WHEN_FULL: Duration = Duration::from_secs(5);
@@ -69,7 +69,9 @@ impl Engine {
         let claimed = tasks.iter().filter(|task| task.claim.is_some());
         let marked = self.executions.claiming(claimed.map(|task| task.id).collect());
         let submitted = self.store.submit(tasks, now).await?;
+        let mut pace = Pace::default();
         for ((result, spec), slot) in submitted.iter().zip(specs).zip(slots) {
+            pace.step().await;
             if let Submitted::New(record) = result {
                 self.take_in(record, spec, slot);
             }

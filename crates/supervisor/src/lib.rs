@@ -16,6 +16,7 @@ mod hub;
 mod intake;
 mod local;
 mod metrics;
+mod pace;
 mod process;
 mod recovery;
 mod retention;
