@@ -14,6 +14,7 @@ mod entropy;
 pub mod files;
 pub mod health;
 pub mod http;
+mod memory;
 pub mod metrics;
 pub mod patience;
 pub mod process;

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fmt, net::SocketAddr, path::Path, process::ExitCode};
 
-use crate::{files, signals, telemetry};
+use crate::{files, memory, signals, telemetry};
 
 /// How the process of a service is run; the rest is settings.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -53,6 +53,9 @@ pub async fn run<E: Failure>(
     };
     if let Err(error) = files::raise_open_file_limit() {
         tracing::warn!(%error, "cannot raise the limit of open files; many calls may not fit");
+    }
+    if let Err(error) = memory::keep_small_pages() {
+        tracing::debug!(%error, "huge pages stay in use; more memory is resident");
     }
     let ended = service(options).await;
     telemetry.flush().await;

@@ -133,7 +133,7 @@ mod tests {
     use taskfleet_runtime::Clock;
 
     use super::*;
-    use crate::api::{Progress, openai::exchange::Shape};
+    use crate::api::Progress;
 
     fn read(events: &[&str], done: bool) -> (Result<Answer, Failure>, Call, String) {
         let progress = Arc::new(Progress::default());
