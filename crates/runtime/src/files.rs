@@ -10,3 +10,11 @@ use std::io;
 pub fn raise_open_file_limit() -> io::Result<u64> {
     rlimit::increase_nofile_limit(u64::MAX)
 }
+
+/// How many files this process may have open.
+///
+/// # Errors
+/// When the system does not say.
+pub fn open_file_limit() -> io::Result<u64> {
+    rlimit::Resource::NOFILE.get().map(|(soft, _)| soft)
+}

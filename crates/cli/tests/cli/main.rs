@@ -10,6 +10,7 @@ mod help;
 #[path = "../shared/loopback.rs"]
 mod loopback;
 mod manage;
+mod open_files;
 mod reference;
 mod resilience;
 mod starting;

@@ -6,9 +6,9 @@
 #![allow(missing_docs, reason = "what is measured has a name")]
 
 #[expect(dead_code, reason = "the tests use all of it")]
-#[path = "../tests/queue/draft.rs"]
+#[path = "../../tests/queue/draft.rs"]
 mod draft;
-#[path = "../tests/queue/store.rs"]
+#[path = "../../tests/queue/store.rs"]
 mod store;
 
 use std::cell::RefCell;
